@@ -1,0 +1,44 @@
+//! Any line has an outcome, and what becomes a row is JSON that both databases can hold.
+#![no_main]
+
+use domain::ids::JobId;
+use domain::json::storable;
+use domain::line::{Line, LineKind, LineOrigin, read_line};
+use domain::time::Timestamp;
+use libfuzzer_sys::fuzz_target;
+use uuid::Uuid;
+
+const CREATED_AT: Timestamp = Timestamp::from_micros(1_780_000_000_000_000);
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(line) = std::str::from_utf8(bytes) else { return };
+    let text = storable(line);
+    assert_eq!(storable(&text), text, "what is storable stays as it is");
+    for (line_no, kind) in LineKind::ALL.into_iter().enumerate() {
+        let origin = LineOrigin {
+            job_id: JobId::new(Uuid::nil()),
+            line_no: line_no as u64 + 1,
+            job_created_at: CREATED_AT,
+            received_at: CREATED_AT,
+            kind,
+        };
+        match read_line(&text, &origin) {
+            Ok(Line::Log(entry)) => {
+                assert_is_storable_object(&entry.attributes);
+                let texts = [&entry.level_original, &entry.message, &entry.service];
+                assert!(texts.into_iter().flatten().all(|text| !text.contains('\0')));
+            }
+            Ok(Line::Event(event)) => assert_is_storable_object(event.payload.as_str()),
+            Err(rejection) => {
+                assert!(!rejection.message.is_empty() && !rejection.message.contains('\0'));
+                assert!(rejection.field.is_none_or(|field| !field.contains('\0')));
+            }
+        }
+    }
+});
+
+fn assert_is_storable_object(text: &str) {
+    let object: &serde_json::value::RawValue = serde_json::from_str(text).expect("a JSON value");
+    assert!(object.get().starts_with('{'), "{text}");
+    assert_eq!(storable(text), text, "nothing in it that PostgreSQL refuses");
+}
