@@ -1,0 +1,109 @@
+//! What can go wrong with a store, by what the caller can do about it.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Away, or too busy to answer: the same call may succeed later.
+    #[error("the database cannot be used now: {0}")]
+    Unavailable(String),
+    /// Two units of work met; the adapter tries again by itself.
+    #[error("two units of work met: {0}")]
+    Contended(String),
+    /// The disk of the database is full.
+    #[error("the database has no room left: {0}")]
+    Full(String),
+    /// A defect, or a store that is not what we think it is.
+    #[error("the database refused: {0}")]
+    Broken(String),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("this build holds no PostgreSQL; build with `--features services` (images have it)")]
+    NotBuiltIn,
+    #[error("`{0}` names no database that is known here; allowed are `sqlite:<file>` and `postgres://…`")]
+    UnknownScheme(String),
+    #[error("the database file {path} cannot be opened: {reason}")]
+    File { path: String, reason: String },
+    #[error("the database cannot be opened: {0}")]
+    Other(String),
+}
+
+impl From<DieselError> for Error {
+    fn from(error: DieselError) -> Self {
+        let text = error.to_string();
+        match &error {
+            DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Contended(text),
+            DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                _,
+            ) => Self::Unavailable(text),
+            DieselError::DatabaseError(..) | DieselError::BrokenTransactionManager => Self::of_text(text),
+            DieselError::RollbackErrorOnCommit { rollback_error, .. } => {
+                Self::of_text(format!("{text}: {rollback_error}"))
+            }
+            _ => Self::Broken(text),
+        }
+    }
+}
+
+impl Error {
+    /// The drivers tell many causes apart by their words only.
+    fn of_text(text: String) -> Self {
+        const CONTENDED: &[&str] = &["deadlock detected", "database is locked", "database table is locked"];
+        const FULL: &[&str] = &["disk is full", "No space left on device", "could not extend file"];
+        const UNAVAILABLE: &[&str] = &[
+            "terminating connection",
+            "server closed the connection",
+            "connection to server",
+            "no connection to the server",
+            "the database system is",
+            "could not receive data",
+            "could not send data",
+            "canceling statement",
+            "Connection refused",
+            "SSL connection has been closed",
+            "disk I/O error",
+            "transaction manager is broken",
+            "broken transaction state",
+            "too many clients",
+            "timed out",
+        ];
+        let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        if holds(CONTENDED) {
+            Self::Contended(text)
+        } else if holds(FULL) {
+            Self::Full(text)
+        } else if holds(UNAVAILABLE) {
+            Self::Unavailable(text)
+        } else {
+            Self::Broken(text)
+        }
+    }
+
+    /// Whether waiting can help.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Contended(_) | Self::Full(_))
+    }
+}
+
+impl From<diesel::r2d2::PoolError> for Error {
+    fn from(error: diesel::r2d2::PoolError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// A URL that may be shown.
+pub(crate) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let Some((login, host)) = rest.rsplit_once('@') else {
+        return url.to_owned();
+    };
+    let user = login.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}:***@{host}")
+}

@@ -1,0 +1,166 @@
+//! The store of a team: PostgreSQL, a small pool of connections for each class.
+
+use std::time::Duration;
+
+use diesel::pg::PgConnection;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolBuildError, Pool};
+use diesel::{Connection, RunQueryDsl, sql_query};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+use crate::adapter::{Adapter, Work, until_uncontended};
+use crate::{Class, Error, Result, Unit, migrations};
+
+mod chunks;
+mod copy;
+mod events;
+mod jobs;
+mod logs;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
+
+/// How long a caller waits for a connection of its class.
+const CONNECTION_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Held while migrations run, so that replicas that start together do not meet.
+const MIGRATION_LOCK: i64 = 0x4556_484f_5249_5a4e;
+
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    pools: Vec<(Class, Pool<ConnectionManager<PgConnection>>)>,
+}
+
+/// One transaction.
+struct Tx<'c> {
+    connection: &'c mut PgConnection,
+}
+
+impl Postgres {
+    /// Does not connect: the server may come later.
+    pub(crate) fn open(url: &str) -> Self {
+        let pool = |class: Class| {
+            let pool = Pool::builder()
+                .max_size(class.connections_max())
+                .min_idle(Some(0))
+                .connection_timeout(CONNECTION_WAIT_MAX)
+                .test_on_check_out(true)
+                .connection_customizer(Box::new(SessionSettings { class }))
+                .build_unchecked(ConnectionManager::new(url));
+            (class, pool)
+        };
+        Self {
+            pools: Class::ALL.into_iter().map(pool).collect(),
+        }
+    }
+
+    fn with_connection<T>(&self, class: Class, work: impl FnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+        let pool = self.pools.iter().find(|(of, _)| *of == class).map(|(_, pool)| pool);
+        let mut connection = pool
+            .ok_or_else(|| Error::Broken("a class without a pool".to_owned()))?
+            .get()?;
+        work(&mut connection)
+    }
+
+    fn with_migration_lock<T>(&self, work: impl FnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+        self.with_connection(Class::Background, |connection| {
+            sql_query("SET statement_timeout = 0").execute(connection)?;
+            sql_query("SET lock_timeout = 0").execute(connection)?;
+            sql_query(format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).execute(connection)?;
+            let outcome = work(connection);
+            sql_query(format!("SELECT pg_advisory_unlock({MIGRATION_LOCK})")).execute(connection)?;
+            SessionSettings {
+                class: Class::Background,
+            }
+            .apply(connection)?;
+            outcome
+        })
+    }
+}
+
+impl Adapter for Postgres {
+    fn kind(&self) -> &'static str {
+        "PostgreSQL"
+    }
+
+    fn run(&self, class: Class, work: Work<'_>) -> Result<()> {
+        until_uncontended(class, || {
+            self.with_connection(class, |connection| {
+                connection.transaction(|connection| work(&mut Tx { connection } as &mut dyn Unit))
+            })
+        })
+    }
+
+    fn migrate(&self) -> Result<Vec<String>> {
+        self.with_migration_lock(|connection| migrations::apply(connection, MIGRATIONS))
+    }
+
+    fn pending_migrations(&self) -> Result<Vec<String>> {
+        self.with_connection(Class::Background, |connection| {
+            migrations::pending(connection, MIGRATIONS)
+        })
+    }
+
+    fn pool_use(&self) -> Vec<(Class, u32, u32)> {
+        let used = |(class, pool): &(Class, Pool<_>)| {
+            let state = pool.state();
+            (*class, state.connections - state.idle_connections, pool.max_size())
+        };
+        self.pools.iter().map(used).collect()
+    }
+
+    #[cfg(test)]
+    fn revert_migrations(&self) -> Result<()> {
+        self.with_migration_lock(|connection| migrations::revert(connection, MIGRATIONS))
+    }
+}
+
+impl Unit for Tx<'_> {
+    fn ping(&mut self) -> Result<()> {
+        sql_query("SELECT 1").execute(self.connection)?;
+        Ok(())
+    }
+}
+
+/// What every session of a class is told once.
+#[derive(Debug)]
+struct SessionSettings {
+    class: Class,
+}
+
+impl SessionSettings {
+    /// No statement outlives these, so that a lost client costs little.
+    const fn statement_ms_max(&self) -> u32 {
+        match self.class {
+            Class::Slots => 2_000,
+            Class::Reads => 10_000,
+            Class::Apply | Class::Background | Class::Import => 30_000,
+        }
+    }
+
+    const LOCK_WAIT_MS_MAX: u32 = 5_000;
+    /// Between two statements a unit only encodes rows. A process that takes so long is frozen, and others wait for its locks.
+    const IDLE_IN_TRANSACTION_MS_MAX: u32 = 10_000;
+
+    fn apply(&self, connection: &mut PgConnection) -> Result<(), diesel::result::Error> {
+        let settings = [
+            ("application_name", format!("'eh {}'", self.class.as_str())),
+            ("statement_timeout", self.statement_ms_max().to_string()),
+            ("lock_timeout", Self::LOCK_WAIT_MS_MAX.to_string()),
+            (
+                "idle_in_transaction_session_timeout",
+                Self::IDLE_IN_TRANSACTION_MS_MAX.to_string(),
+            ),
+            ("timezone", "'UTC'".to_owned()),
+            ("client_min_messages", "'warning'".to_owned()),
+        ];
+        for (name, value) in settings {
+            sql_query(format!("SET {name} = {value}")).execute(connection)?;
+        }
+        Ok(())
+    }
+}
+
+impl CustomizeConnection<PgConnection, PoolBuildError> for SessionSettings {
+    fn on_acquire(&self, connection: &mut PgConnection) -> Result<(), PoolBuildError> {
+        self.apply(connection).map_err(PoolBuildError::QueryError)
+    }
+}

@@ -1,0 +1,239 @@
+//! The store of a newcomer: one SQLite file, one writer, several readers.
+
+use std::path::Path;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolBuildError, Pool};
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, RunQueryDsl, connection::SimpleConnection, sql_query};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+use crate::adapter::{Adapter, Work, until_uncontended};
+use crate::{Class, OpenError, Result, Unit, migrations};
+
+mod chunks;
+mod events;
+mod jobs;
+mod logs;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+
+/// Every commit is on disk before it counts. Another process (a command beside the server) is waited for.
+const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+                        PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;";
+
+pub(crate) struct Sqlite {
+    writer: Mutex<SqliteConnection>,
+    turns: Turns,
+    readers: Pool<ConnectionManager<SqliteConnection>>,
+}
+
+impl std::fmt::Debug for Sqlite {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Sqlite").finish_non_exhaustive()
+    }
+}
+
+/// One transaction.
+struct Tx<'c> {
+    connection: &'c mut SqliteConnection,
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let refused = |reason: String| OpenError::File {
+            path: path.display().to_string(),
+            reason,
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| refused(error.to_string()))?;
+        }
+        let url = path.display().to_string();
+        let mut writer = SqliteConnection::establish(&url).map_err(|error| refused(error.to_string()))?;
+        writer
+            .batch_execute(SETTINGS)
+            .map_err(|error| refused(error.to_string()))?;
+        let readers = Pool::builder()
+            .max_size(Class::Reads.connections_max())
+            .min_idle(Some(0))
+            .test_on_check_out(false)
+            .connection_customizer(Box::new(ReaderSettings))
+            .build_unchecked(ConnectionManager::new(url));
+        Ok(Self {
+            writer: Mutex::new(writer),
+            turns: Turns::default(),
+            readers,
+        })
+    }
+
+    fn write<T>(&self, class: Class, work: impl FnOnce(&mut SqliteConnection) -> Result<T>) -> Result<T> {
+        let _turn = self.turns.take(class);
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut writer)
+    }
+}
+
+impl Adapter for Sqlite {
+    fn kind(&self) -> &'static str {
+        "SQLite"
+    }
+
+    fn run(&self, class: Class, work: Work<'_>) -> Result<()> {
+        until_uncontended(class, || match class {
+            Class::Reads => {
+                let mut connection = self.readers.get()?;
+                connection.transaction(|connection| work(&mut Tx { connection }))
+            }
+            _ => self.write(class, |connection| {
+                connection.immediate_transaction(|connection| work(&mut Tx { connection } as &mut dyn Unit))
+            }),
+        })
+    }
+
+    fn migrate(&self) -> Result<Vec<String>> {
+        self.write(Class::Background, |connection| {
+            migrations::apply(connection, MIGRATIONS)
+        })
+    }
+
+    fn pending_migrations(&self) -> Result<Vec<String>> {
+        self.write(Class::Background, |connection| {
+            migrations::pending(connection, MIGRATIONS)
+        })
+    }
+
+    fn pool_use(&self) -> Vec<(Class, u32, u32)> {
+        let readers = self.readers.state();
+        let reading = readers.connections - readers.idle_connections;
+        vec![
+            (Class::Reads, reading, self.readers.max_size()),
+            (Class::Apply, u32::from(self.turns.is_taken()), 1),
+        ]
+    }
+
+    #[cfg(test)]
+    fn revert_migrations(&self) -> Result<()> {
+        self.write(Class::Background, |connection| {
+            migrations::revert(connection, MIGRATIONS)
+        })
+    }
+}
+
+impl Unit for Tx<'_> {
+    fn ping(&mut self) -> Result<()> {
+        sql_query("SELECT 1").execute(self.connection)?;
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct ReaderSettings;
+
+impl CustomizeConnection<SqliteConnection, PoolBuildError> for ReaderSettings {
+    fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), PoolBuildError> {
+        connection.batch_execute(SETTINGS)?;
+        connection
+            .batch_execute("PRAGMA query_only = ON")
+            .map_err(PoolBuildError::QueryError)
+    }
+}
+
+/// Whose turn it is to write: when several classes wait, the first in the order of [`Class`].
+#[derive(Debug, Default)]
+struct Turns {
+    state: Mutex<TurnState>,
+    given_back: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct TurnState {
+    taken: bool,
+    waiting: [usize; Class::ALL.len()],
+}
+
+struct Turn<'t> {
+    turns: &'t Turns,
+}
+
+impl Turns {
+    fn take(&self, class: Class) -> Turn<'_> {
+        let rank = class as usize;
+        let mut state = self.state();
+        state.waiting[rank] += 1;
+        while state.taken || state.waiting[..rank].iter().any(|waiting| *waiting > 0) {
+            state = self.given_back.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.waiting[rank] -= 1;
+        state.taken = true;
+        Turn { turns: self }
+    }
+
+    fn is_taken(&self) -> bool {
+        self.state().taken
+    }
+
+    fn state(&self) -> MutexGuard<'_, TurnState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.turns.state().taken = false;
+        self.turns.given_back.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::QueryableByName;
+    use diesel::sql_types::{Integer, Text};
+
+    use super::*;
+
+    #[derive(QueryableByName)]
+    struct Settings {
+        #[diesel(sql_type = Integer)]
+        synchronous: i32,
+        #[diesel(sql_type = Text)]
+        journal_mode: String,
+    }
+
+    /// An answer is given after the commit, so a commit must be on disk.
+    #[test]
+    fn a_commit_is_synced_to_the_disk() {
+        const FULL: i32 = 2;
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::open(&folder.path().join("test.db")).unwrap();
+        let settings: Settings = sqlite
+            .write(Class::Apply, |connection| {
+                let query = "SELECT synchronous, journal_mode FROM pragma_synchronous, pragma_journal_mode";
+                Ok(sql_query(query).get_result(connection)?)
+            })
+            .unwrap();
+        assert_eq!((settings.synchronous, settings.journal_mode.as_str()), (FULL, "wal"));
+    }
+
+    #[test]
+    fn the_most_urgent_class_writes_next() {
+        let turns = Turns::default();
+        let (order, first) = (Mutex::new(Vec::new()), turns.take(Class::Import));
+        std::thread::scope(|scope| {
+            for class in [Class::Import, Class::Background, Class::Slots] {
+                let (turns, order) = (&turns, &order);
+                scope.spawn(move || {
+                    let _turn = turns.take(class);
+                    order.lock().unwrap().push(class);
+                });
+                while turns.state().waiting[class as usize] == 0 {
+                    std::thread::yield_now();
+                }
+            }
+            drop(first);
+        });
+        assert_eq!(
+            order.into_inner().unwrap(),
+            [Class::Slots, Class::Background, Class::Import]
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! What can be loaded and saved inside one unit of work.
+
+use std::time::Duration;
+
+use domain::event::Event;
+use domain::ids::JobId;
+use domain::job::{Chunk, ChunkNo, Job, JobError, JobOptions, JobStatus, LineCounts, Progress, Stage};
+use domain::line::RejectCode;
+use domain::log_entry::Level;
+use domain::time::Timestamp;
+
+use crate::{Entries, Result};
+
+/// One transaction over all tables.
+pub trait Unit: JobRows + ChunkRows + LogRows + EventRows {
+    /// Whether the store answers at all.
+    fn ping(&mut self) -> Result<()>;
+}
+
+/// An upload that has begun.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    pub id: JobId,
+    pub file_name: String,
+    pub blob_key: String,
+    pub options: JobOptions,
+    pub request_id: String,
+    pub created_at: Timestamp,
+}
+
+/// What is known of a file when all of it has arrived.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub file_name: String,
+    pub options: JobOptions,
+    pub file_size_bytes: u64,
+    pub sha256: String,
+    pub blob_version: String,
+    pub lines_total: u64,
+    pub chunks: Vec<Chunk>,
+}
+
+pub trait JobRows {
+    /// The row comes before the file: whatever dies now leaves a trace to be swept.
+    fn create_receiving(&mut self, job: &NewJob) -> Result<()>;
+    /// A sign of life of an upload. False: the row is gone, and the upload with it.
+    fn keep_receiving(&mut self, id: JobId) -> Result<bool>;
+    /// The file is complete: the job is queued with its chunks. `None`: the row was swept meanwhile.
+    fn queue_received(&mut self, id: JobId, received: &Received) -> Result<Option<Job>>;
+    fn drop_receiving(&mut self, id: JobId) -> Result<()>;
+    /// Takes the rows of uploads without a sign of life for so long; says where their bytes are.
+    fn take_abandoned(&mut self, silent_for: Duration) -> Result<Vec<(JobId, String)>>;
+
+    fn job(&mut self, id: JobId) -> Result<Option<Job>>;
+    /// Newest first, those before `before`.
+    fn jobs(&mut self, status: Option<JobStatus>, before: Option<JobId>, limit: u32) -> Result<Vec<Job>>;
+    fn progress(&mut self, id: JobId) -> Result<Option<Progress>>;
+    fn count_by_status(&mut self) -> Result<Vec<(JobStatus, u64)>>;
+    /// Which of these blobs belong to a job.
+    fn known_blobs(&mut self, keys: &[String]) -> Result<Vec<String>>;
+
+    /// Jobs that have not ended although every chunk is done.
+    fn without_open_chunks(&mut self) -> Result<Vec<JobId>>;
+
+    /// A locked job that has ended is queued again, from its checkpoint, as a new run.
+    fn requeue(&mut self, id: JobId) -> Result<()>;
+    /// A locked job begins again at its first byte.
+    fn forget_lines(&mut self, id: JobId) -> Result<()>;
+
+    /// Holds the row until the end of the unit; its state, if it exists.
+    fn lock_job(&mut self, id: JobId) -> Result<Option<JobStatus>>;
+    /// A locked job is being processed from now on; it goes behind the others that wait for a worker.
+    fn begin(&mut self, id: JobId) -> Result<()>;
+    /// Ends a locked job that is being processed.
+    fn end(&mut self, id: JobId, status: JobStatus, error: Option<&JobError>) -> Result<()>;
+    /// Notes when these were reached; those reached before keep their time.
+    fn reach(&mut self, id: JobId, stages: &[Stage]) -> Result<()>;
+}
+
+/// The right to work on a chunk. It is worth nothing once somebody else has claimed the chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub job_id: JobId,
+    pub chunk_no: ChunkNo,
+    pub epoch: u32,
+}
+
+/// A chunk to work on, and where the work begins.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub lease: Lease,
+    pub next_byte: u64,
+    pub byte_to: u64,
+    pub next_line: u64,
+    /// How often the chunk was claimed since its checkpoint last moved, this time included.
+    pub idle_claims: u32,
+    /// The line that was being tried alone when the last owner vanished.
+    pub trying_line: Option<u64>,
+}
+
+/// A step of a chunk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Advance {
+    pub next_byte: u64,
+    pub next_line: u64,
+    pub done: bool,
+    pub counts: LineCounts,
+    pub rejects_kept: u64,
+    pub entry_bytes: u64,
+}
+
+/// A chunk that nobody holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenWork {
+    pub job_id: JobId,
+    pub chunk_no: ChunkNo,
+}
+
+pub trait ChunkRows {
+    /// An open chunk to claim, of the job that fewest work on, and of these the one that waited longest, but of none of
+    /// `but_not`.
+    fn open_work(&mut self, but_not: &[JobId]) -> Result<Option<OpenWork>>;
+    /// Ends what owners whose lease has run out may still be doing: a frozen process keeps its row locks.
+    fn evict_expired(&mut self) -> Result<()>;
+    /// Ends every lease, for a process that knows that it is the only one: its predecessor will not come back. Who is
+    /// wrong about that takes work away from others, but their lines stay right.
+    fn end_leases(&mut self) -> Result<()>;
+    /// Claims the chunk of a locked job if nobody holds it.
+    fn claim(&mut self, work: OpenWork, worker: &str, lease: Duration) -> Result<Option<Claim>>;
+    /// Holds the chunk until the end of the unit, if the lease is still the owner's.
+    fn hold(&mut self, lease: &Lease) -> Result<bool>;
+    /// Moves the checkpoint of a held chunk and renews the lease.
+    fn advance(&mut self, lease: &Lease, step: &Advance, lease_for: Duration) -> Result<()>;
+    /// Notes the one line that is tried next.
+    fn try_line(&mut self, lease: &Lease, line_no: u64) -> Result<bool>;
+    /// Gives a chunk back in good order, so that it is no failed claim.
+    fn release(&mut self, lease: &Lease) -> Result<()>;
+    /// Gives a chunk back after a failure of its own: the claim counts as one that brought nothing.
+    fn abandon(&mut self, lease: &Lease) -> Result<()>;
+    fn chunks_left(&mut self, id: JobId) -> Result<u64>;
+    fn rejects_kept(&mut self, id: JobId) -> Result<u64>;
+}
+
+/// A line that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    pub line_no: u64,
+    pub byte_offset: u64,
+    pub code: RejectCode,
+    pub field: Option<String>,
+    pub message: String,
+    /// As it stood in the file, cut, what is no text replaced.
+    pub raw: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntry {
+    pub job_id: JobId,
+    pub line_no: u64,
+    pub timestamp: Option<Timestamp>,
+    pub level: Option<Level>,
+    pub level_original: Option<String>,
+    pub message: Option<String>,
+    pub service: Option<String>,
+    pub attributes: String,
+}
+
+/// Which entries, newest file first, last line first.
+#[derive(Clone, Debug, Default)]
+pub struct EntryFilter {
+    pub job_id: Option<JobId>,
+    pub level: Option<Level>,
+    pub service: Option<String>,
+    /// A part of the message, in any case.
+    pub text: Option<String>,
+    /// From here on.
+    pub start: Option<Timestamp>,
+    /// Before this.
+    pub end: Option<Timestamp>,
+    pub before: Option<(JobId, u64)>,
+    pub limit: u32,
+}
+
+pub trait LogRows {
+    /// Makes room for the entries of files that come now and in the next months.
+    fn prepare_months(&mut self, now: Timestamp) -> Result<()>;
+    /// Forgets some of the entries of files that came before the month of `cut`. False: there are no more.
+    fn forget_entries_before(&mut self, cut: Timestamp) -> Result<bool>;
+    fn insert_entries(&mut self, id: JobId, entries: &Entries) -> Result<()>;
+    fn insert_rejects(&mut self, id: JobId, rejects: &[Reject]) -> Result<()>;
+    /// In the order of the file, those after `after_line`.
+    fn entries_of(&mut self, id: JobId, after_line: u64, limit: u32) -> Result<Vec<StoredEntry>>;
+    fn entries(&mut self, filter: &EntryFilter) -> Result<Vec<StoredEntry>>;
+    fn rejects_of(&mut self, id: JobId, after_line: u64, limit: u32) -> Result<Vec<Reject>>;
+}
+
+pub trait EventRows {
+    /// Stores what is new; the events are distinct and sorted by id. True: it is new.
+    fn insert_new(&mut self, events: &[Event], job_id: Option<JobId>) -> Result<Vec<bool>>;
+}

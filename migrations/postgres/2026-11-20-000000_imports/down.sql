@@ -1,0 +1,6 @@
+DROP TABLE events;
+DROP TABLE line_rejects;
+DROP TABLE log_entries;
+DROP TABLE chunks;
+DROP TABLE job_stages;
+DROP TABLE jobs;
