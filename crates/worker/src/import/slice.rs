@@ -1,0 +1,279 @@
+//! A slice: some lines of a chunk, read, judged, and saved in one transaction together with the checkpoint.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::event::Event;
+use domain::job::{Job, LineCounts, Progress, Stage};
+use domain::line::{Line, LineOrigin, RejectCode, Rejection, is_blank, read_line};
+use domain::{json, time::Timestamp};
+use records::{Advance, Entries, Lease, Reject, Result, Unit};
+
+use super::hands::Room;
+use super::pieces::RAW_BYTES_MAX;
+use crate::conclude::conclude;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Where a slice belongs and what is allowed in it.
+#[derive(Clone, Debug)]
+pub(super) struct SliceRules {
+    pub(super) lease: Lease,
+    pub(super) lease_for: Duration,
+    pub(super) rejects_kept_max: u64,
+}
+
+/// Lines that were judged, ready to be saved.
+#[derive(Debug, Default)]
+pub(super) struct Slice {
+    entries: Entries,
+    /// Distinct, sorted by id; of several with one id the first line stands.
+    events: Vec<Event>,
+    event_lines: usize,
+    rejects: Vec<Reject>,
+    pub(super) next_byte: u64,
+    pub(super) next_line: u64,
+    done: bool,
+    /// Given back with the slice.
+    room: Option<Room>,
+}
+
+/// One line of a piece, as text where it is text.
+#[derive(Debug)]
+struct RawLine<'a> {
+    line_no: u64,
+    byte_offset: u64,
+    bytes: &'a [u8],
+    text: Option<Cow<'a, str>>,
+}
+
+/// The lines of a piece that are not blank, and the number of the line behind it.
+fn lines_of(bytes: &Bytes, offset: u64, first_line: u64) -> (Vec<RawLine<'_>>, u64) {
+    // Checked once for all lines; only where that fails, line by line.
+    let whole = std::str::from_utf8(bytes).ok();
+    let (mut lines, mut line_no, mut from) = (Vec::new(), first_line, 0);
+    while from < bytes.len() {
+        let end = memchr::memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at);
+        let line = &bytes[from..end];
+        let byte_offset = offset + from as u64;
+        if !is_blank(without_byte_order_mark(line, byte_offset)) {
+            let text = whole.map_or_else(|| std::str::from_utf8(line).ok(), |whole| whole.get(from..end));
+            lines.push(RawLine {
+                line_no,
+                byte_offset,
+                bytes: line,
+                text: text.map(json::storable),
+            });
+        }
+        line_no += 1;
+        from = end + 1;
+    }
+    (lines, line_no)
+}
+
+/// A file may begin with one mark, which is no part of its first line. The door counts lines by the same rule.
+pub(super) fn without_byte_order_mark(line: &[u8], byte_offset: u64) -> &[u8] {
+    let mark = if byte_offset == 0 { BYTE_ORDER_MARK } else { &[] };
+    line.strip_prefix(mark).unwrap_or(line)
+}
+
+impl Slice {
+    /// Judges every line of a piece that begins at `offset` with line `first_line`.
+    pub(super) fn judge(
+        job: &Job,
+        line_bytes_max: usize,
+        piece: &Bytes,
+        (offset, first_line): (u64, u64),
+        received_at: Timestamp,
+    ) -> Self {
+        let (lines, next_line) = lines_of(piece, offset, first_line);
+        let mut slice = Self {
+            entries: Entries::with_room(lines.len(), piece.len()),
+            next_byte: offset + piece.len() as u64,
+            next_line,
+            ..Self::default()
+        };
+        for line in &lines {
+            let origin = LineOrigin {
+                job_id: job.id,
+                line_no: line.line_no,
+                job_created_at: job.created_at,
+                received_at,
+                kind: job.options.kind,
+            };
+            match judge(line, &origin, line_bytes_max) {
+                Ok(Line::Log(entry)) => slice.entries.push(line.line_no, &entry),
+                Ok(Line::Event(event)) => slice.events.push(event),
+                Err(rejection) => slice.reject(line.line_no, line.byte_offset, line.bytes, rejection),
+            }
+        }
+        slice.event_lines = slice.events.len();
+        slice.events.sort_by_key(|event| event.event_id);
+        slice.events.dedup_by_key(|event| event.event_id);
+        slice
+    }
+
+    pub(super) fn in_room(mut self, room: Room) -> Self {
+        self.room = Some(room);
+        self
+    }
+
+    /// A line without content.
+    pub(super) fn of_blank(line_no: u64, next_byte: u64) -> Self {
+        Self {
+            next_byte,
+            next_line: line_no + 1,
+            ..Self::default()
+        }
+    }
+
+    /// A line that is not even looked at.
+    pub(super) fn of_rejected(
+        line_no: u64,
+        byte_offset: u64,
+        next_byte: u64,
+        raw: &[u8],
+        rejection: Rejection,
+    ) -> Self {
+        let mut slice = Self::of_blank(line_no, next_byte);
+        slice.reject(line_no, byte_offset, raw, rejection);
+        slice
+    }
+
+    /// Whether it is the last of a chunk that ends there.
+    pub(super) fn ending_at(mut self, chunk_end: u64) -> Self {
+        self.done = self.next_byte >= chunk_end;
+        self
+    }
+
+    fn reject(&mut self, line_no: u64, byte_offset: u64, raw: &[u8], rejection: Rejection) {
+        let Rejection { code, field, message } = rejection;
+        self.rejects.push(Reject {
+            line_no,
+            byte_offset,
+            code,
+            field,
+            message,
+            raw: shown(raw),
+        });
+    }
+
+    /// Saves the slice; what became of its lines, and of the job. `None`: the chunk is somebody else's by now, and nothing
+    /// was changed.
+    pub(super) fn save(&self, unit: &mut dyn Unit, rules: &SliceRules) -> Result<Option<(LineCounts, Progress)>> {
+        let id = rules.lease.job_id;
+        if self.done {
+            // Two last chunks that end at once must see each other; the order of locks is jobs, then chunks.
+            unit.lock_job(id)?;
+        }
+        if !unit.hold(&rules.lease)? {
+            return Ok(None);
+        }
+        let step = self.store(unit, rules)?;
+        unit.advance(&rules.lease, &step, rules.lease_for)?;
+        if self.done && unit.chunks_left(id)? == 0 {
+            conclude(unit, id)?;
+        }
+        let progress = unit
+            .progress(id)?
+            .map(|progress| note_stages(unit, progress))
+            .transpose()?;
+        Ok(progress.map(|progress| (step.counts, progress)))
+    }
+
+    fn store(&self, unit: &mut dyn Unit, rules: &SliceRules) -> Result<Advance> {
+        let id = rules.lease.job_id;
+        unit.insert_entries(id, &self.entries)?;
+        let kept = self.rejects_to_keep(unit, rules)?;
+        unit.insert_rejects(id, &self.rejects[..kept])?;
+        let new = if self.events.is_empty() {
+            Vec::new()
+        } else {
+            unit.insert_new(&self.events, Some(id))?
+        };
+        let events_applied = new.iter().filter(|new| **new).count() as u64;
+        Ok(Advance {
+            next_byte: self.next_byte,
+            next_line: self.next_line,
+            done: self.done,
+            counts: LineCounts {
+                ingested: self.entries.len() as u64 + events_applied,
+                rejected: self.rejects.len() as u64,
+                duplicate: self.event_lines as u64 - events_applied,
+                events_applied,
+            },
+            rejects_kept: kept as u64,
+            entry_bytes: self.entries.text_bytes() as u64,
+        })
+    }
+
+    fn rejects_to_keep(&self, unit: &mut dyn Unit, rules: &SliceRules) -> Result<usize> {
+        if self.rejects.is_empty() {
+            return Ok(0);
+        }
+        let room = rules
+            .rejects_kept_max
+            .saturating_sub(unit.rejects_kept(rules.lease.job_id)?);
+        Ok(self.rejects.len().min(usize::try_from(room).unwrap_or(usize::MAX)))
+    }
+}
+
+/// Notes the tenths that this slice has brought the job past.
+fn note_stages(unit: &mut dyn Unit, progress: Progress) -> Result<Progress> {
+    let fresh: Vec<Stage> = Stage::tenths_up_to(progress.percent())
+        .filter(|stage| progress.stages.iter().all(|reached| reached.stage != stage.to_string()))
+        .collect();
+    if fresh.is_empty() {
+        return Ok(progress);
+    }
+    unit.reach(progress.job_id, &fresh)?;
+    for stage in &fresh {
+        tracing::info!(job.id = %progress.job_id, stage = %stage, lines_done = progress.counts.done(), "job.stage");
+    }
+    Ok(unit.progress(progress.job_id)?.unwrap_or(progress))
+}
+
+fn judge<'a>(line: &'a RawLine<'_>, origin: &LineOrigin, line_bytes_max: usize) -> Result<Line<'a>, Rejection> {
+    if line.bytes.len() > line_bytes_max {
+        return Err(too_long(line_bytes_max));
+    }
+    match &line.text {
+        Some(text) => read_line(text, origin),
+        None => Err(Rejection {
+            code: RejectCode::InvalidUtf8,
+            field: None,
+            message: "the line is not UTF-8 text".to_owned(),
+        }),
+    }
+}
+
+pub(super) fn too_long(line_bytes_max: usize) -> Rejection {
+    Rejection {
+        code: RejectCode::LineTooLong,
+        field: None,
+        message: format!("the line is longer than {line_bytes_max} bytes"),
+    }
+}
+
+pub(super) fn unprocessable() -> Rejection {
+    Rejection {
+        code: RejectCode::Unprocessable,
+        field: None,
+        message: "three workers in a row ended while they read this line".to_owned(),
+    }
+}
+
+/// A line as it can be kept and shown: text, cut, without what a database cannot hold.
+fn shown(raw: &[u8]) -> String {
+    let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
+    let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
+    let mut text = String::from_utf8_lossy(&raw[..raw.len().min(RAW_BYTES_MAX)]).replace('\0', "\u{fffd}");
+    if raw.len() > RAW_BYTES_MAX {
+        // What the cut made of a character that it halved.
+        while text.ends_with('\u{fffd}') {
+            text.pop();
+        }
+    }
+    text
+}
