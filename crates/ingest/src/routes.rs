@@ -1,0 +1,89 @@
+//! Every resource there is, in one list: what is served is what the API document shows.
+
+mod docs;
+mod files;
+mod jobs;
+mod lines;
+mod logs;
+mod parameters;
+mod problems;
+mod service;
+
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, web};
+use utoipa::openapi::PathItem;
+use utoipa::openapi::path::Paths;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::problem::{Code, Problem};
+
+pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .service(files::upload_file)
+        .service(jobs::list)
+        .service(jobs::show)
+        .service(jobs::cancel)
+        .service(jobs::retry)
+        .service(lines::rejects)
+        .service(lines::entries)
+        .service(logs::search_logs)
+        .service(jobs::watch)
+        .service(problems::list)
+        .service(problems::show);
+    configure_service(config);
+    config.service(service::index).service(docs::document);
+}
+
+/// What a process without a door serves too.
+pub(crate) fn configure_service(config: &mut ServiceConfig<'_>) {
+    config
+        .service(service::livez)
+        .service(service::readyz)
+        .service(service::metrics);
+}
+
+/// Pages for people; they are no part of the API.
+pub(crate) fn configure_pages(config: &mut web::ServiceConfig) {
+    config.service(docs::ui_root).service(docs::ui);
+}
+
+/// Resources answer methods they do not have with 405 and those they have.
+pub(crate) fn refuse_other_methods(config: &mut web::ServiceConfig, paths: &Paths) {
+    for (path, item) in &paths.paths {
+        let allowed = allowed_methods(item);
+        let refuse = move || {
+            let allowed = HeaderValue::from_str(&allowed).unwrap_or_else(|_| HeaderValue::from_static("GET"));
+            std::future::ready(method_not_allowed(allowed))
+        };
+        config.service(web::resource(path.as_str()).to(refuse));
+    }
+    for page in ["/docs", "/docs/{file:.*}"] {
+        let refuse = || std::future::ready(method_not_allowed(HeaderValue::from_static("GET, HEAD")));
+        config.service(web::resource(page).to(refuse));
+    }
+}
+
+fn method_not_allowed(allowed: HeaderValue) -> HttpResponse {
+    Problem::of(Code::MethodNotAllowed)
+        .with_header(header::ALLOW, allowed)
+        .into_response()
+}
+
+fn allowed_methods(item: &PathItem) -> String {
+    let methods = [
+        ("GET, HEAD", item.get.is_some()),
+        ("POST", item.post.is_some()),
+        ("PUT", item.put.is_some()),
+        ("DELETE", item.delete.is_some()),
+    ];
+    let allowed: Vec<_> = methods
+        .into_iter()
+        .filter(|(_, there)| *there)
+        .map(|(method, _)| method)
+        .collect();
+    allowed.join(", ")
+}
+
+pub(crate) async fn unknown_path() -> HttpResponse {
+    std::future::ready(Problem::of(Code::UnknownPath).into_response()).await
+}

@@ -1,0 +1,149 @@
+//! The server around the routes: its limits, its threads, and its end.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use utoipa_actix_web::AppExt;
+
+use crate::gate::{Gate, admit};
+use crate::live::Hub;
+use crate::observe::observe;
+use crate::readiness::{Parts, Readiness, Role};
+use crate::state::State;
+use crate::stopping::Stopping;
+use crate::tasks::Tasks;
+use crate::upload::ZSTD_DECODERS_MAX;
+use crate::{Door, Probes, Settings, routes};
+
+/// How long what is under way may take when the process ends.
+const FINISH_SECONDS_MAX: u64 = 20;
+/// The head of a request must arrive within this.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// After an early answer the rest of a body is read and thrown away for so long, so that the client sees the answer.
+const LINGER: Duration = Duration::from_secs(5);
+/// Connections per thread.
+const CONNECTIONS_MAX: usize = 10_000;
+const PROBE_THREADS: usize = 1;
+
+/// What the resources need that every process serves.
+pub(crate) struct ServiceState {
+    pub(crate) readiness: Readiness,
+    pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+pub(crate) type Service = web::Data<ServiceState>;
+
+/// Serves everything until `stop`; then refuses what is new and finishes what is under way.
+pub async fn serve(door: Door, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    let stopping = Stopping::new(stop);
+    let gate = web::Data::new(Gate::new(&door.settings, listener.local_addr()?));
+    let service = service_of(door.parts(), Role::Ingest, &stopping, Arc::clone(&door.metrics));
+    let tasks = Tasks::here();
+    let state = web::Data::new(State {
+        hub: Hub::start(door.records.clone(), &*door.live, stopping.clone()),
+        stopping: stopping.clone(),
+        uploads: Arc::new(Semaphore::new(door.settings.uploads_at_once_max)),
+        decoders: Semaphore::new(ZSTD_DECODERS_MAX),
+        tasks: tasks.clone(),
+        door,
+    });
+    let paths = crate::openapi().paths;
+    let stop_data = web::Data::new(stopping.clone());
+    let server = HttpServer::new(move || {
+        let (app, _) = App::new()
+            .into_utoipa_app()
+            .configure(routes::configure)
+            .split_for_parts();
+        app.configure(routes::configure_pages)
+            .configure(|config| routes::refuse_other_methods(config, &paths))
+            .default_service(web::to(routes::unknown_path))
+            .app_data(state.clone())
+            .app_data(service.clone())
+            .app_data(gate.clone())
+            .app_data(stop_data.clone())
+            .wrap(from_fn(admit))
+            .wrap(from_fn(observe))
+    });
+    let server = server
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(LINGER)
+        .max_connections(CONNECTIONS_MAX)
+        .shutdown_timeout(FINISH_SECONDS_MAX)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    let ended = until_stopped(server, &stopping).await;
+    tasks.finish().await;
+    ended
+}
+
+/// Serves the probes and figures of a process that has no door.
+pub async fn serve_probes(probes: Probes, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    let stopping = Stopping::new(stop);
+    let gate = web::Data::new(Gate::new(
+        &Settings {
+            keys_required: false,
+            ..probes.settings
+        },
+        listener.local_addr()?,
+    ));
+    let parts = Parts {
+        records: probes.records,
+        queue: probes.queue,
+        blobs: probes.blobs,
+    };
+    let service = service_of(parts, Role::Worker, &stopping, probes.metrics);
+    let stop_data = web::Data::new(stopping.clone());
+    let server = HttpServer::new(move || {
+        let (app, collected) = App::new()
+            .into_utoipa_app()
+            .configure(routes::configure_service)
+            .split_for_parts();
+        app.configure(|config| routes::refuse_other_methods(config, &collected.paths))
+            .default_service(web::to(routes::unknown_path))
+            .app_data(service.clone())
+            .app_data(gate.clone())
+            .app_data(stop_data.clone())
+            .wrap(from_fn(admit))
+            .wrap(from_fn(observe))
+    });
+    let server = server
+        .workers(PROBE_THREADS)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .shutdown_timeout(FINISH_SECONDS_MAX)
+        .disable_signals()
+        .listen(listener)?
+        .run();
+    until_stopped(server, &stopping).await
+}
+
+fn service_of(
+    parts: Parts,
+    role: Role,
+    stopping: &Stopping,
+    metrics: Arc<dyn Fn() -> String + Send + Sync>,
+) -> Service {
+    web::Data::new(ServiceState {
+        readiness: Readiness::new(parts, role, stopping.clone()),
+        metrics,
+    })
+}
+
+async fn until_stopped(server: Server, stopping: &Stopping) -> std::io::Result<()> {
+    let handle = server.handle();
+    let mut running = std::pin::pin!(server);
+    tokio::select! {
+        ended = &mut running => return ended,
+        () = stopping.begins() => {}
+    }
+    let (ended, ()) = tokio::join!(running, handle.stop(true));
+    ended
+}

@@ -1,0 +1,50 @@
+//! What an operator can say about the door, and the limits it keeps.
+
+use std::time::Duration;
+
+/// What a file may hold once it is unpacked.
+pub const UPLOAD_BYTES_MAX: u64 = 4 << 30;
+/// The size of the pieces in which workers share a file.
+pub const CHUNK_BYTES: u64 = 4 << 20;
+/// How long a client may be silent in the middle of an upload.
+pub const UPLOAD_SILENCE_MAX: Duration = Duration::from_secs(30);
+/// Uploads that are received at once; each holds some memory and a file.
+pub const UPLOADS_AT_ONCE_MAX: usize = 64;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Of the product, for people and for the API document.
+    pub version: String,
+    /// What the backends are, in words: "SQLite, local disk, embedded queue".
+    pub mode: String,
+    pub upload_bytes_max: u64,
+    pub chunk_bytes: u64,
+    pub upload_silence_max: Duration,
+    pub uploads_at_once_max: usize,
+    /// The simulated delay of each line of every job that names none itself.
+    pub line_delay_ms_max: u32,
+    /// Names under which this server may be called beside its own. While bound to loopback the loopback names are
+    /// always allowed; elsewhere an empty list allows every name.
+    pub allowed_hosts: Vec<String>,
+    /// Origins whose pages may call; `*` is any. While bound to loopback every loopback origin and `null` may too.
+    pub cors_origins: Vec<String>,
+    /// Whether calls need a key. Keys do not exist yet: a door that needs them lets nobody in but probes.
+    pub keys_required: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            mode: String::new(),
+            upload_bytes_max: UPLOAD_BYTES_MAX,
+            chunk_bytes: CHUNK_BYTES,
+            upload_silence_max: UPLOAD_SILENCE_MAX,
+            uploads_at_once_max: UPLOADS_AT_ONCE_MAX,
+            line_delay_ms_max: 0,
+            allowed_hosts: Vec::new(),
+            cors_origins: Vec::new(),
+            keys_required: false,
+        }
+    }
+}
