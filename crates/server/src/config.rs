@@ -1,0 +1,279 @@
+//! The configuration: read once at the start, typed, grouped by who needs it.
+//!
+//! A setting is one row in `config/table.rs` and one field here. `config.default.toml` is the manual, printed from the table.
+
+mod flags;
+mod gather;
+mod kind;
+mod mask;
+mod refusal;
+mod show;
+mod table;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) use self::flags::SettingFlags;
+pub(crate) use self::gather::{Sources, Values, gather};
+pub(crate) use self::mask::masked;
+use self::refusal::{Refusal, Refusals};
+pub(crate) use self::show::{defaults_file, for_people, for_programs, reference};
+use self::table::DATA_FOLDER;
+
+pub(crate) struct Config {
+    pub(crate) door: Door,
+    pub(crate) backends: Backends,
+    pub(crate) files: Files,
+    pub(crate) worker: Worker,
+    pub(crate) process: Process,
+}
+
+/// Where the door is and who may come in.
+pub(crate) struct Door {
+    pub(crate) bind: SocketAddr,
+    pub(crate) access: Access,
+    pub(crate) cors_origins: Vec<String>,
+    pub(crate) allowed_hosts: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    ThisComputer,
+    /// Somebody decided so.
+    AnyoneWhoReachesUs,
+}
+
+pub(crate) struct Backends {
+    /// As it was written, for people.
+    pub(crate) data_dir_shown: String,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) database_url: String,
+    pub(crate) queue_url: String,
+    pub(crate) queue_prefix: String,
+    pub(crate) blob_url: String,
+    pub(crate) s3: S3,
+}
+
+pub(crate) struct S3 {
+    pub(crate) endpoint: Option<String>,
+    pub(crate) region: String,
+    pub(crate) access_key_id: Option<String>,
+    pub(crate) secret_access_key: Option<String>,
+}
+
+pub(crate) struct Files {
+    pub(crate) upload_bytes_max: u64,
+    pub(crate) line_bytes_max: usize,
+    pub(crate) chunk_bytes: u64,
+    pub(crate) line_delay_max_ms: u32,
+    pub(crate) rejects_kept_max: u64,
+    pub(crate) log_retention: Option<Duration>,
+}
+
+pub(crate) struct Worker {
+    pub(crate) slots: usize,
+    pub(crate) lease: Duration,
+}
+
+pub(crate) struct Process {
+    pub(crate) shutdown: Duration,
+    pub(crate) log: String,
+    /// `None`: by what standard error is.
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Pretty,
+    Json,
+}
+
+impl Config {
+    pub(crate) fn load(sources: &Sources) -> Result<Self, Refusals> {
+        Self::from_values(&gather(sources)?)
+    }
+
+    fn from_values(values: &Values) -> Result<Self, Refusals> {
+        Ok(Self {
+            door: Door::from_values(values)?,
+            backends: Backends::from_values(values)?,
+            files: Files::from_values(values)?,
+            worker: Worker::from_values(values)?,
+            process: Process::from_values(values)?,
+        })
+    }
+}
+
+impl Door {
+    fn from_values(values: &Values) -> Result<Self, Refusals> {
+        let bind = values.address("EH_BIND")?;
+        let access = Access::decide(bind, values).map_err(|refusal| Refusals(vec![refusal]))?;
+        Ok(Self {
+            bind,
+            access,
+            cors_origins: values.list("EH_CORS_ORIGINS")?,
+            allowed_hosts: values.list("EH_ALLOWED_HOSTS")?,
+        })
+    }
+}
+
+impl Access {
+    /// Whatever other computers can reach needs somebody's word.
+    fn decide(bind: SocketAddr, values: &Values) -> Result<Self, Refusal> {
+        let keys_required = values.switch_if_set("EH_API_KEYS_REQUIRED").ok().flatten();
+        match (keys_required, bind.ip().is_loopback()) {
+            (Some(true), _) => Err(Refusal::Forbidden(format!(
+                "EH_API_KEYS_REQUIRED is `true` ({}), but this version has no API keys yet, so nobody could come in; \
+                 set it to `false`, or leave it out on loopback",
+                values.origin("EH_API_KEYS_REQUIRED")
+            ))),
+            (None, false) => Err(Refusal::Forbidden(format!(
+                "EH_BIND is `{bind}` ({}): other computers could reach it, and nothing would ask them who they are, because \
+                 this version has no API keys yet.\nBind to 127.0.0.1, or, if you trust everybody who can reach this \
+                 address, say so with EH_API_KEYS_REQUIRED=false or --insecure-no-auth",
+                values.origin("EH_BIND")
+            ))),
+            (_, true) => Ok(Self::ThisComputer),
+            (Some(false), false) => Ok(Self::AnyoneWhoReachesUs),
+        }
+    }
+}
+
+impl Backends {
+    fn from_values(values: &Values) -> Result<Self, Refusals> {
+        let data_dir_shown = values.text("EH_DATA_DIR")?;
+        let data_dir = std::path::absolute(&data_dir_shown).unwrap_or_else(|_| PathBuf::from(&data_dir_shown));
+        let within_data = |text: String| text.replace(DATA_FOLDER, &data_dir.to_string_lossy());
+        Ok(Self {
+            database_url: within_data(values.text("EH_DATABASE_URL")?),
+            queue_url: values.text("EH_QUEUE_URL")?,
+            queue_prefix: values.text("EH_QUEUE_PREFIX")?,
+            blob_url: within_data(values.text("EH_BLOB_URL")?),
+            s3: S3::from_values(values)?,
+            data_dir,
+            data_dir_shown,
+        })
+    }
+
+    pub(crate) fn database_is_embedded(&self) -> bool {
+        self.database_url.starts_with("sqlite:")
+    }
+
+    pub(crate) fn queue_is_embedded(&self) -> bool {
+        self.queue_url.starts_with("embedded:")
+    }
+
+    pub(crate) fn blobs_are_embedded(&self) -> bool {
+        self.blob_url.starts_with("file:")
+    }
+
+    /// Whether anything is kept on this computer's disk.
+    pub(crate) fn is_any_embedded(&self) -> bool {
+        self.database_is_embedded() || self.queue_is_embedded() || self.blobs_are_embedded()
+    }
+
+    /// What the backends are, in words.
+    pub(crate) fn in_words(&self) -> String {
+        let database = if self.database_is_embedded() {
+            "SQLite"
+        } else {
+            "PostgreSQL"
+        };
+        let blobs = if self.blobs_are_embedded() { "local files" } else { "S3" };
+        let queue = if self.queue_is_embedded() {
+            "in-process queue"
+        } else {
+            "RabbitMQ"
+        };
+        format!("{database}, {blobs}, {queue}")
+    }
+}
+
+impl S3 {
+    fn from_values(values: &Values) -> Result<Self, Refusals> {
+        Ok(Self {
+            endpoint: values.text_if_set("EH_S3_ENDPOINT")?,
+            region: values.text("EH_S3_REGION")?,
+            access_key_id: values.text_if_set("AWS_ACCESS_KEY_ID")?,
+            secret_access_key: values.text_if_set("AWS_SECRET_ACCESS_KEY")?,
+        })
+    }
+}
+
+/// 0 is for ever.
+fn days(days: u64) -> Option<Duration> {
+    const SECONDS: u64 = 24 * 60 * 60;
+    (days > 0).then(|| Duration::from_secs(days * SECONDS))
+}
+
+impl Files {
+    fn from_values(values: &Values) -> Result<Self, Refusals> {
+        Ok(Self {
+            upload_bytes_max: values.whole("EH_UPLOAD_BYTES_MAX")?,
+            line_bytes_max: values.whole("EH_LINE_BYTES_MAX")?,
+            chunk_bytes: values.whole("EH_CHUNK_BYTES")?,
+            line_delay_max_ms: values.whole("EH_LINE_DELAY_MAX_MS")?,
+            rejects_kept_max: values.whole("EH_REJECTS_KEPT_MAX")?,
+            log_retention: days(values.whole("EH_LOG_RETENTION_DAYS")?),
+        })
+    }
+}
+
+impl Worker {
+    fn from_values(values: &Values) -> Result<Self, Refusals> {
+        Ok(Self {
+            slots: values.whole("EH_WORKER_SLOTS")?,
+            lease: Duration::from_secs(values.whole("EH_WORKER_LEASE_SECONDS")?),
+        })
+    }
+}
+
+impl Process {
+    fn from_values(values: &Values) -> Result<Self, Refusals> {
+        let format = |text: String| {
+            if text == "json" {
+                LogFormat::Json
+            } else {
+                LogFormat::Pretty
+            }
+        };
+        Ok(Self {
+            shutdown: Duration::from_secs(values.whole("EH_SHUTDOWN_SECONDS")?),
+            log: values.text("EH_LOG")?,
+            log_format: values.text_if_set("EH_LOG_FORMAT")?.map(format),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For people who read the repository; the program prints the same.
+    const DEFAULTS_FILE: &str = include_str!("config.default.toml");
+
+    #[test]
+    fn the_manual_is_the_table() {
+        assert!(
+            DEFAULTS_FILE == defaults_file(),
+            "src/config.default.toml is old: `event-horizon config default` prints the new one"
+        );
+    }
+
+    #[test]
+    fn the_manual_is_a_settings_file_that_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        std::fs::write(&file, DEFAULTS_FILE).unwrap();
+        let values = gather(&Sources {
+            file: Some(file),
+            ..Sources::default()
+        })
+        .unwrap();
+        let defaults = gather(&Sources::default()).unwrap();
+        let texts = |values: &Values| values.all().map(|held| held.text.clone()).collect::<Vec<_>>();
+        assert_eq!(texts(&values), texts(&defaults));
+        assert!(Config::from_values(&values).is_ok());
+    }
+}

@@ -1,0 +1,240 @@
+//! What a process does: everything, only the door, or only the work. Opens what the role needs, runs it, and closes it.
+
+pub(crate) mod backends;
+mod database;
+mod listener;
+
+use std::future::Future;
+use std::io::IsTerminal as _;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use self::backends::Opened;
+use crate::banner::Banner;
+use crate::config::{Access, Config};
+use crate::shutdown;
+use crate::telemetry::{self, Metrics};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Everything,
+    Ingest,
+    Worker,
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Everything => "serve",
+            Self::Ingest => "ingest",
+            Self::Worker => "worker",
+        }
+    }
+
+    /// A queue inside one process cannot hand over to another one.
+    fn check(self, config: &Config) -> anyhow::Result<()> {
+        let shares_the_queue = self != Self::Everything;
+        anyhow::ensure!(
+            !(shares_the_queue && config.backends.queue_is_embedded()),
+            "`{role}` is one role of several processes, but EH_QUEUE_URL is `embedded:`, a queue that lives inside one \
+             process.\nSet EH_QUEUE_URL to a RabbitMQ (amqp://…), or run everything in one process with `event-horizon serve`",
+            role = self.name()
+        );
+        Ok(())
+    }
+}
+
+/// Runs until a signal comes or a part fails.
+pub(crate) async fn run(role: Role, config: Config) -> anyhow::Result<()> {
+    role.check(&config)?;
+    let metrics = telemetry::start(&config.process)?;
+    let stop = shutdown::on_signal()?;
+    let listener = listener::bind(config.door.bind)?;
+    let opened = backends::open(&config.backends).await?;
+    let running = async {
+        let outcome = ending_all(live(role, &config, &opened, listener, metrics, &stop), &stop).await;
+        opened.queue.close().await;
+        outcome
+    };
+    shutdown::within(config.process.shutdown, &stop, running).await?;
+    tracing::info!("server.stopped");
+    Ok(())
+}
+
+async fn live(
+    role: Role,
+    config: &Config,
+    opened: &Opened,
+    listener: TcpListener,
+    metrics: Metrics,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let Some(listener) = once_ready(role, opened, listener, stop).await? else {
+        return Ok(());
+    };
+    greet(role, config, opened, &listener).await?;
+    work(role, config, opened, listener, metrics, stop.clone()).await
+}
+
+/// Keeps the address while the tables are being looked at. While they are missing nobody is served: a connection that is
+/// refused says so at once, one that hangs does not. `None`: we were told to stop meanwhile.
+async fn once_ready(
+    role: Role,
+    opened: &Opened,
+    listener: TcpListener,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<TcpListener>> {
+    if database::is_ready(role, &opened.records).await? {
+        return Ok(Some(listener));
+    }
+    let address = listener.local_addr().context("the address is unknown")?;
+    drop(listener);
+    let ready = database::made_ready(role, &opened.records, stop).await?;
+    ready.then(|| listener::bind(address)).transpose()
+}
+
+/// People get the banner, programs a line of the log; a log that people do not see gets its line too.
+async fn greet(role: Role, config: &Config, opened: &Opened, listener: &TcpListener) -> anyhow::Result<()> {
+    let address = listener.local_addr().context("the address is unknown")?;
+    let jobs_resumed = database::unfinished_jobs(&opened.records).await;
+    let banner = Banner {
+        address,
+        access: config.door.access,
+        backends: &config.backends,
+        jobs_resumed,
+    };
+    let is_seen = role != Role::Worker && banner.show();
+    if !(is_seen && std::io::stderr().is_terminal()) {
+        let (version, mode) = (env!("CARGO_PKG_VERSION"), config.backends.in_words());
+        tracing::info!(role = role.name(), %address, version, mode, jobs_resumed, "server.started");
+    }
+    if config.door.access == Access::AnyoneWhoReachesUs {
+        tracing::warn!(%address, "server.open_to_anyone");
+    }
+    Ok(())
+}
+
+async fn work(
+    role: Role,
+    config: &Config,
+    opened: &Opened,
+    listener: TcpListener,
+    metrics: Metrics,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    match role {
+        Role::Everything => {
+            let serving = serve(door(config, opened, metrics), listener, stop.clone());
+            together(serving, import(config, opened, stop.clone()), &stop).await
+        }
+        Role::Ingest => serve(door(config, opened, metrics), listener, stop).await,
+        Role::Worker => {
+            let probing = probe(probes(config, opened, metrics), listener, stop.clone());
+            together(probing, import(config, opened, stop.clone()), &stop).await
+        }
+    }
+}
+
+/// Both, side by side; the first failure is the outcome.
+async fn together(
+    one: impl Future<Output = anyhow::Result<()>>,
+    other: impl Future<Output = anyhow::Result<()>>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let (one, other) = tokio::join!(ending_all(one, stop), ending_all(other, stop));
+    one.and(other)
+}
+
+/// When one part ends, for whatever reason, the others must not go on alone.
+async fn ending_all(part: impl Future<Output = anyhow::Result<()>>, stop: &CancellationToken) -> anyhow::Result<()> {
+    let outcome = part.await;
+    stop.cancel();
+    outcome
+}
+
+async fn serve(door: ingest::Door, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    ingest::serve(door, listener, stop).await.context("the door broke")
+}
+
+async fn probe(probes: ingest::Probes, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    ingest::serve_probes(probes, listener, stop)
+        .await
+        .context("the probes broke")
+}
+
+/// As a task of its own, so that work and door do not wait for each other.
+async fn import(config: &Config, opened: &Opened, stop: CancellationToken) -> anyhow::Result<()> {
+    let worker = worker::Worker {
+        records: opened.records.clone(),
+        queue: Arc::clone(&opened.queue),
+        live: Arc::clone(&opened.live),
+        blobs: Arc::clone(&opened.blobs),
+        settings: worker::Settings {
+            slots: config.worker.slots,
+            lease: config.worker.lease,
+            alone: config.backends.database_is_embedded() && config.backends.queue_is_embedded(),
+            line_bytes_max: config.files.line_bytes_max,
+            rejects_kept_max: config.files.rejects_kept_max,
+            log_retention: config.files.log_retention,
+            ..worker::Settings::named(format!("worker-{}", Uuid::new_v4().simple()))
+        },
+    };
+    tokio::spawn(worker::run(worker, stop))
+        .await
+        .context("the worker broke")
+}
+
+fn door(config: &Config, opened: &Opened, metrics: Metrics) -> ingest::Door {
+    ingest::Door {
+        records: opened.records.clone(),
+        queue: Arc::clone(&opened.queue),
+        live: Arc::clone(&opened.live),
+        blobs: Arc::clone(&opened.blobs),
+        metrics,
+        settings: door_settings(config),
+    }
+}
+
+fn probes(config: &Config, opened: &Opened, metrics: Metrics) -> ingest::Probes {
+    ingest::Probes {
+        records: opened.records.clone(),
+        queue: Arc::clone(&opened.queue),
+        blobs: Arc::clone(&opened.blobs),
+        metrics,
+        settings: door_settings(config),
+    }
+}
+
+fn door_settings(config: &Config) -> ingest::Settings {
+    ingest::Settings {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        mode: config.backends.in_words(),
+        upload_bytes_max: config.files.upload_bytes_max,
+        chunk_bytes: config.files.chunk_bytes,
+        line_delay_ms_max: config.files.line_delay_max_ms,
+        allowed_hosts: config.door.allowed_hosts.clone(),
+        cors_origins: config.door.cors_origins.clone(),
+        ..ingest::Settings::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_fails_ends_the_others_and_is_the_outcome() {
+        let stop = CancellationToken::new();
+        let failing = async { anyhow::bail!("the door broke") };
+        let waiting = async {
+            stop.cancelled().await;
+            Ok(())
+        };
+        let outcome = together(waiting, failing, &stop).await;
+        assert_eq!(outcome.unwrap_err().to_string(), "the door broke");
+    }
+}

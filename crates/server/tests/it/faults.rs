@@ -1,0 +1,18 @@
+//! What is promised, under real faults: processes killed and frozen, servers taken away, disks full, connections cut.
+//!
+//! Every test compares what was answered with what is stored: the counts, each line once, progress that never goes back.
+
+mod content;
+#[cfg(feature = "services")]
+mod drill;
+mod files;
+#[cfg(feature = "services")]
+mod gateway;
+#[cfg(feature = "services")]
+mod ground;
+mod kills;
+mod rig;
+#[cfg(feature = "services")]
+mod servers;
+mod uploads;
+mod watch;

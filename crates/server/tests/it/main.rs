@@ -1,0 +1,21 @@
+//! The binary from outside: what it answers, refuses and prints, and what the workspace around it must look like.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on ends there, in its helpers too"
+)]
+
+mod architecture;
+mod commands;
+mod faults;
+mod files;
+mod harness;
+mod hostile;
+mod live;
+mod readme;
+mod seam;
+mod settings;
+mod stack;
+mod stopping;

@@ -1,0 +1,181 @@
+//! Requirement F6: the tour of the README, as a newcomer types it. Every command runs, and answers in the shape printed there.
+
+use std::process::Command;
+
+use serde_json::{Deserializer, Value};
+
+use crate::harness::{Place, ran, text};
+
+const README: &str = include_str!("../../../../README.md");
+const TOUR: &str = "\n## A tour of five minutes\n";
+/// Where a server listens that was started as the README says.
+const PRINTED_URL: &str = "http://127.0.0.1:8000";
+/// Between the answers of two commands; no answer holds it.
+const SEPARATOR: char = '\u{1e}';
+
+/// Something to type, and what the README says comes back.
+#[derive(Debug)]
+struct Example {
+    commands: &'static str,
+    answer: Option<Block>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    language: &'static str,
+    text: &'static str,
+}
+
+#[test]
+fn the_tour_answers_what_the_readme_says() {
+    let curl = Command::new("curl").arg("--version").output();
+    assert!(
+        curl.is_ok(),
+        "the examples of the README call curl: install it, for example with `apt-get install curl`"
+    );
+    let examples = examples();
+    assert!(
+        examples.iter().filter(|example| example.answer.is_some()).count() >= 5,
+        "{examples:#?}"
+    );
+
+    let answers = typed(&examples);
+
+    assert_eq!(answers.len(), examples.len());
+    for (example, answer) in examples.iter().zip(&answers) {
+        match example.answer {
+            Some(Block { language: "json", text }) => assert_alike(example.commands, text, answer),
+            Some(Block { text, .. }) => {
+                assert_eq!(without_numbers(answer), without_numbers(text), "{}", example.commands);
+            }
+            None => {}
+        }
+    }
+}
+
+/// The shell examples of the tour; what they print stands right behind them.
+fn examples() -> Vec<Example> {
+    let (_, tour) = README.split_once(TOUR).expect("the README has a tour");
+    let tour = tour.split("\n## ").next().unwrap_or_default();
+    let blocks = blocks(tour);
+    let answer_of = |at: usize| blocks.get(at + 1).copied().filter(|next| next.language != "sh");
+    let shell = blocks.iter().enumerate().filter(|(_, block)| block.language == "sh");
+    shell
+        .map(|(at, block)| Example {
+            commands: block.text,
+            answer: answer_of(at),
+        })
+        .collect()
+}
+
+fn blocks(markdown: &'static str) -> Vec<Block> {
+    let fenced = markdown.split("```").skip(1).step_by(2);
+    fenced
+        .filter_map(|block| block.split_once('\n'))
+        .map(|(language, text)| Block { language, text })
+        .collect()
+}
+
+/// Types all of them into one shell, beside a server in an empty folder.
+fn typed(examples: &[Example]) -> Vec<String> {
+    let place = Place::new();
+    let server = place.serve();
+    let address = server.url().strip_prefix("http://").unwrap();
+    let script: Vec<_> = examples
+        .iter()
+        .map(|example| example.commands.replace(PRINTED_URL, server.url()))
+        .collect();
+    let script = script.join(&format!("printf '{SEPARATOR}'\n"));
+    let programs = place.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_event-horizon"), programs.join("event-horizon")).unwrap();
+    let path = format!("{}:{}", text(&programs), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-eu", "-c", &script])
+        .env_clear()
+        .env("PATH", path)
+        .env("EH_BIND", address)
+        .current_dir(place.path());
+
+    let ran = ran(&mut shell);
+
+    assert_eq!(ran.code, 0, "{}\n{}\n{:#?}", ran.stdout, ran.stderr, server.log());
+    ran.stdout
+        .replace(server.url(), PRINTED_URL)
+        .split(SEPARATOR)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// How many progress frames a socket sends depends on the machine: the first and the last value are compared.
+fn assert_alike(commands: &str, printed: &str, answer: &str) {
+    let (printed, answer) = (values(printed), values(answer));
+    for (printed, answer) in [(printed.first(), answer.first()), (printed.last(), answer.last())] {
+        let (printed, answer) = (printed.unwrap(), answer.unwrap());
+        assert!(
+            alike(printed, answer),
+            "{commands}\nthe README says {printed:#}\nthe answer is {answer:#}"
+        );
+    }
+}
+
+fn values(text: &str) -> Vec<Value> {
+    let values = Deserializer::from_str(text).into_iter();
+    values
+        .map(|value| value.unwrap_or_else(|error| panic!("{error}: {text}")))
+        .collect()
+}
+
+/// The same members of the same types; what is null may be there another time, and an empty list may hold anything.
+fn alike(printed: &Value, answer: &Value) -> bool {
+    match (printed, answer) {
+        (Value::Null, _) | (_, Value::Null) => true,
+        (Value::Object(printed), Value::Object(answer)) => {
+            printed.len() == answer.len()
+                && printed
+                    .iter()
+                    .all(|(name, value)| answer.get(name).is_some_and(|other| alike(value, other)))
+        }
+        (Value::Array(printed), Value::Array(answer)) => {
+            printed.iter().zip(answer).all(|(one, other)| alike(one, other))
+        }
+        (printed, answer) => std::mem::discriminant(printed) == std::mem::discriminant(answer),
+    }
+}
+
+/// Ids and durations differ from run to run: words that hold a digit all count as one.
+fn without_numbers(text: &str) -> String {
+    let is_between = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.');
+    let word = |word: &str| {
+        let (word, after) = word.split_at(word.trim_end_matches(is_between).len());
+        let numbered = word.contains(|c: char| c.is_ascii_digit());
+        format!("{}{after}", if numbered { "0" } else { word })
+    };
+    text.trim().split_inclusive(is_between).map(word).collect()
+}
+
+#[test]
+fn every_setting_is_in_its_page() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let printed = Place::new().run(&["config", "reference"]);
+    assert!(
+        page.contains(&printed.stdout),
+        "docs/configuration.md is old: `event-horizon config reference` prints the new table"
+    );
+}
+
+#[test]
+fn every_resource_and_every_problem_is_in_its_page() {
+    let page = include_str!("../../../../docs/api.md");
+    let document: Value = serde_json::from_str(&Place::new().run(&["openapi"]).stdout).unwrap();
+    let paths = document["paths"].as_object().unwrap().keys();
+    let codes = document["components"]["schemas"]["Code"]["enum"].as_array().unwrap();
+    let codes: Vec<_> = codes
+        .iter()
+        .map(|code| format!("`{}`", code.as_str().unwrap()))
+        .collect();
+    for name in paths.chain(&codes) {
+        assert!(page.contains(name.as_str()), "docs/api.md does not mention {name}");
+    }
+}
