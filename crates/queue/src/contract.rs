@@ -1,6 +1,7 @@
 //! What every queue must do, whatever carries it: each case runs over all adapters.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -46,8 +47,10 @@ cases! {
     many_publishes_at_once
     lanes_do_not_mix
     the_backlog_counts_what_waits
-    no_time_is_no_confirm
+    without_time_nothing_is_sent
     a_frame_that_fits_nowhere_harms_nobody
+    a_reader_waits_until_what_was_published_is_settled
+    a_reader_waits_for_no_stranger
     after_closing_everything_is_refused
     notes_reach_every_listener
 }
@@ -266,11 +269,12 @@ async fn the_backlog_counts_what_waits(bed: Bed) {
     }
 }
 
-async fn no_time_is_no_confirm(bed: Bed) {
+async fn without_time_nothing_is_sent(bed: Bed) {
     let opened = bed.open().await;
     let outcome = opened.queue.publish(Lane::Events, frame("a", 1), Duration::ZERO).await;
     assert_eq!(outcome, Err(Refused::Unconfirmed));
     publish(&opened, &[("b", 1)]).await;
+    assert_eq!(bodies(&intake(&opened).await.batch(1, NEVER).await.unwrap()), ["b"]);
 }
 
 async fn a_frame_that_fits_nowhere_harms_nobody(bed: Bed) {
@@ -282,6 +286,41 @@ async fn a_frame_that_fits_nowhere_harms_nobody(bed: Bed) {
     );
     assert_eq!((refused, confirmed), (Err(Refused::Full), Ok(())));
     assert_eq!(bodies(&intake(&opened).await.batch(1, NEVER).await.unwrap()), ["a"]);
+}
+
+/// Polls it once.
+async fn is_waiting(reader: Pin<&mut (impl Future<Output = ()> + ?Sized)>) -> bool {
+    timeout(Duration::ZERO, reader).await.is_err()
+}
+
+async fn a_reader_waits_until_what_was_published_is_settled(bed: Bed) {
+    let opened = bed.open().await;
+    let mut intake = intake(&opened).await;
+    publish(&opened, &[("a", 1), ("b", 1)]).await;
+    let mut reader = std::pin::pin!(opened.queue.caught_up(Lane::Events, NEVER));
+    assert!(is_waiting(reader.as_mut()).await);
+    // What comes later is not waited for.
+    publish(&opened, &[("c", 1)]).await;
+    let batch = intake.batch(2, NEVER).await.unwrap();
+    intake.settle(batch[0].tag).await.unwrap();
+    assert!(is_waiting(reader.as_mut()).await);
+    intake.settle(batch[1].tag).await.unwrap();
+    timeout(SOON, reader).await.expect("the reader waits for ever");
+}
+
+async fn a_reader_waits_for_no_stranger(bed: Bed) {
+    let opened = bed.open().await;
+    publish(&opened, &[("a", 1)]).await;
+    // Nobody here has an intake, then somebody gives up its own.
+    opened.queue.caught_up(Lane::Events, NEVER).await;
+    let intake = intake(&opened).await;
+    publish(&opened, &[("b", 1)]).await;
+    let mut reader = std::pin::pin!(opened.queue.caught_up(Lane::Events, NEVER));
+    assert!(is_waiting(reader.as_mut()).await);
+    drop(intake);
+    timeout(SOON, reader).await.expect("the reader waits for ever");
+    // A lane of its own has nothing to wait for.
+    opened.queue.caught_up(Lane::Hints, NEVER).await;
 }
 
 async fn after_closing_everything_is_refused(bed: Bed) {

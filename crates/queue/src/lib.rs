@@ -6,6 +6,7 @@
 mod embedded;
 mod gather;
 mod measured;
+mod outstanding;
 #[cfg(feature = "services")]
 mod rabbitmq;
 mod settings;
@@ -111,13 +112,20 @@ pub struct Backlog {
 
 #[async_trait]
 pub trait Queue: Send + Sync + Debug {
-    /// `Ok` means that the frame is on disk and will be delivered. Answers within the deadline.
+    /// `Ok` means that the frame is on disk and will be delivered. Answers within the deadline; with none left nothing is
+    /// sent, since a confirm that nobody can wait for only makes the sender try again.
     async fn publish(&self, lane: Lane, frame: Frame, deadline: Duration) -> Result<(), Refused>;
 
     /// Dropping the intake gives back what it did not settle.
     async fn intake(&self, lane: Lane, frames_unsettled_max: u16) -> Result<Box<dyn Intake>, Lost>;
 
     async fn backlog(&self, lane: Lane) -> Result<Backlog, Lost>;
+
+    /// Waits until what this process published before is settled by this process, and no longer than `patience`. Where
+    /// others settle it, nobody here knows, and the call comes back at once.
+    async fn caught_up(&self, lane: Lane, patience: Duration) {
+        let _ = (lane, patience);
+    }
 
     /// Cheap: whether a publish would have a chance just now.
     async fn check(&self) -> Result<(), Lost>;

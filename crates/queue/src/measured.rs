@@ -6,16 +6,33 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use metrics::{counter, histogram};
 
+use crate::outstanding::{Outstanding, likeness};
 use crate::{Backlog, DEADLINE_MAX, FRAME_BYTES_MAX, Frame, Intake, Lane, Lost, Queue, Refused};
 
 #[derive(Debug)]
 pub(crate) struct Measured {
     inner: Arc<dyn Queue>,
+    outstanding: Outstanding,
 }
 
 impl Measured {
     pub(crate) fn new(inner: Arc<dyn Queue>) -> Self {
-        Self { inner }
+        Self {
+            inner,
+            outstanding: Outstanding::default(),
+        }
+    }
+}
+
+impl Measured {
+    async fn publish_watched(&self, lane: Lane, frame: Frame, deadline: Duration) -> Result<(), Refused> {
+        let likeness = likeness(&frame);
+        self.outstanding.add(lane, likeness);
+        let outcome = self.inner.publish(lane, frame, deadline).await;
+        if outcome.is_err() {
+            self.outstanding.remove(lane, likeness);
+        }
+        outcome
     }
 }
 
@@ -25,8 +42,10 @@ impl Queue for Measured {
         let started = Instant::now();
         let outcome = if frame.body.len() > FRAME_BYTES_MAX {
             Err(Refused::Full)
+        } else if deadline.is_zero() {
+            Err(Refused::Unconfirmed)
         } else {
-            self.inner.publish(lane, frame, deadline.min(DEADLINE_MAX)).await
+            self.publish_watched(lane, frame, deadline.min(DEADLINE_MAX)).await
         };
         match &outcome {
             Ok(()) => histogram!("eh_queue_publish_seconds", "lane" => lane.name()).record(started.elapsed()),
@@ -38,11 +57,16 @@ impl Queue for Measured {
     }
 
     async fn intake(&self, lane: Lane, frames_unsettled_max: u16) -> Result<Box<dyn Intake>, Lost> {
-        self.inner.intake(lane, frames_unsettled_max).await
+        let intake = self.inner.intake(lane, frames_unsettled_max).await?;
+        Ok(self.outstanding.watch(lane, intake))
     }
 
     async fn backlog(&self, lane: Lane) -> Result<Backlog, Lost> {
         self.inner.backlog(lane).await
+    }
+
+    async fn caught_up(&self, lane: Lane, patience: Duration) {
+        self.outstanding.caught_up(lane, patience).await;
     }
 
     async fn check(&self) -> Result<(), Lost> {
