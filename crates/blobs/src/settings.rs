@@ -47,9 +47,9 @@ pub(crate) fn mask_user(url: &str) -> String {
 pub struct Limits {
     /// What is collected before the disk is touched, in each direction.
     pub disk_buffer_bytes: usize,
-    /// S3 takes no part below 5 MiB except the last, and no more than 10,000 of them: 80 GiB at 8 MiB.
+    /// S3 takes no part below 5 MiB except the last, and no more than 10,000 of them: 48 GiB.
     pub part_bytes: usize,
-    /// An upload holds this many parts and the one that fills: 24 MiB.
+    /// An upload holds this many parts and the one that fills: 15 MiB.
     pub parts_in_flight_max: usize,
     pub connect_timeout: Duration,
     pub attempt_timeout: Duration,
@@ -62,7 +62,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             disk_buffer_bytes: 256 * 1024,
-            part_bytes: 8 * 1024 * 1024,
+            part_bytes: 5 * 1024 * 1024,
             parts_in_flight_max: 2,
             connect_timeout: Duration::from_secs(3),
             attempt_timeout: Duration::from_secs(30),

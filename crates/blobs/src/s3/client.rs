@@ -5,7 +5,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Config, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-    StalledStreamProtectionConfig,
+    SharedHttpClient, StalledStreamProtectionConfig,
 };
 use aws_smithy_http_client::Builder as HttpClient;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -20,10 +20,10 @@ pub(super) fn region(settings: &Settings) -> String {
 }
 
 pub(super) fn connect(settings: &Settings) -> Result<Client, OpenError> {
+    let endpoint = endpoint(settings)?;
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        // The crypto provider belongs to this client; the process keeps its own choice.
-        .http_client(HttpClient::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https())
+        .http_client(http_client(endpoint))
         .credentials_provider(credentials(settings)?)
         .region(Region::new(region(settings)))
         // Servers that are not AWS have no bucket subdomains and know few of its checksums. Parts stay signed, so what
@@ -31,11 +31,22 @@ pub(super) fn connect(settings: &Settings) -> Result<Client, OpenError> {
         .force_path_style(true)
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-    if let Some(endpoint) = endpoint(settings)? {
+    if let Some(endpoint) = endpoint {
         config = config.endpoint_url(endpoint);
     }
     let config = bounded(config, settings.limits);
     Ok(Client::from_conf(config.build()))
+}
+
+/// Without TLS there is no need to hold every root certificate of the machine in memory.
+fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
+    if endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")) {
+        return HttpClient::new().build_http();
+    }
+    // The crypto provider belongs to this client; the process keeps its own choice.
+    HttpClient::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https()
 }
 
 fn bounded(config: aws_sdk_s3::config::Builder, limits: Limits) -> aws_sdk_s3::config::Builder {

@@ -5,7 +5,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::complete_multipart_upload::CompleteMultipartUploadError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
@@ -19,9 +19,17 @@ const PARTS_MAX: i32 = 10_000;
 pub(super) struct Multipart {
     /// None once there is nothing left to abort.
     begun: Option<Begun>,
-    in_flight: JoinSet<Result<CompletedPart, Error>>,
+    in_flight: JoinSet<Result<Landed, Error>>,
     sent: Vec<CompletedPart>,
+    /// The memory of parts that have landed, for those that come: an allocator keeps blocks of this size for a while, and
+    /// a fresh one for each part is then several times what is in flight.
+    spare: Vec<BytesMut>,
     last_number: i32,
+}
+
+struct Landed {
+    part: CompletedPart,
+    bytes: Bytes,
 }
 
 #[derive(Clone)]
@@ -47,8 +55,14 @@ impl Multipart {
             begun,
             in_flight: JoinSet::new(),
             sent: Vec::new(),
+            spare: Vec::new(),
             last_number: 0,
         })
+    }
+
+    /// Room for the next part.
+    pub(super) fn buffer(&mut self, part_bytes: usize) -> BytesMut {
+        self.spare.pop().unwrap_or_else(|| BytesMut::with_capacity(part_bytes))
     }
 
     /// Waits until another part may fly: this is what slows a sender down.
@@ -88,8 +102,10 @@ impl Multipart {
             let Some(landed) = self.in_flight.join_next().await else {
                 break;
             };
-            self.sent
-                .push(landed.map_err(|stopped| Error::Unreachable(stopped.to_string()))??);
+            let Landed { part, bytes } = landed.map_err(|stopped| Error::Unreachable(stopped.to_string()))??;
+            self.sent.push(part);
+            // What the client still holds on to is freed when it lets go.
+            self.spare.extend(bytes.try_into_mut().ok().map(emptied));
         }
         Ok(())
     }
@@ -109,7 +125,7 @@ impl Drop for Multipart {
 }
 
 impl Begun {
-    async fn upload_part(self, number: i32, part: Bytes) -> Result<CompletedPart, Error> {
+    async fn upload_part(self, number: i32, bytes: Bytes) -> Result<Landed, Error> {
         let Self { object, upload_id } = self;
         let request = object
             .bucket
@@ -120,12 +136,13 @@ impl Begun {
         let request = request
             .upload_id(upload_id)
             .part_number(number)
-            .body(ByteStream::from(part));
+            .body(ByteStream::from(bytes.clone()));
         let answer = request.send().await.map_err(|error| fault(&error))?;
-        Ok(CompletedPart::builder()
-            .part_number(number)
-            .set_e_tag(answer.e_tag)
-            .build())
+        let part = CompletedPart::builder().part_number(number).set_e_tag(answer.e_tag);
+        Ok(Landed {
+            part: part.build(),
+            bytes,
+        })
     }
 
     /// The caller looks at the object next, so what may have worked is not an error yet.
@@ -145,9 +162,10 @@ impl Begun {
         }
     }
 
-    /// Parts that still fly could land after the abort, so they are stopped first.
-    async fn abort(self, mut in_flight: JoinSet<Result<CompletedPart, Error>>) {
-        in_flight.shutdown().await;
+    /// A part whose request is cut off here can still be written there, after the abort and for good. So the parts that
+    /// fly are let land; each has its deadline.
+    async fn abort(self, mut in_flight: JoinSet<Result<Landed, Error>>) {
+        while in_flight.join_next().await.is_some() {}
         let object = &self.object;
         let request = object
             .bucket
@@ -160,6 +178,11 @@ impl Begun {
             tracing::warn!(blob.object = %object.name, %reason, "an upload could not be aborted and is left to the sweep");
         }
     }
+}
+
+fn emptied(mut buffer: BytesMut) -> BytesMut {
+    buffer.clear();
+    buffer
 }
 
 /// The upload is gone if an earlier attempt worked whose answer was lost. And a success whose body the SDK does not

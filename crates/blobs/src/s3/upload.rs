@@ -21,8 +21,10 @@ pub(super) struct S3Upload {
 impl S3Upload {
     pub(super) fn new(object: Object) -> Self {
         Self {
+            // Whole from the start: one that grows by doubling leaves its smaller selves behind. Memory that is not
+            // written to costs nothing.
+            buffer: BytesMut::with_capacity(object.bucket.limits.part_bytes),
             object,
-            buffer: BytesMut::new(),
             multipart: None,
             size_bytes: 0,
             whole: true,
@@ -49,10 +51,8 @@ impl S3Upload {
             none => none.insert(Multipart::begin(self.object.clone()).await?),
         };
         multipart.make_room().await?;
-        let part = std::mem::replace(
-            &mut self.buffer,
-            BytesMut::with_capacity(self.object.bucket.limits.part_bytes),
-        );
+        let next = multipart.buffer(self.object.bucket.limits.part_bytes);
+        let part = std::mem::replace(&mut self.buffer, next);
         multipart.send(part.freeze())
     }
 
