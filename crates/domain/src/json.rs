@@ -178,9 +178,6 @@ pub fn object(raw: &RawValue) -> Option<Object<'_>> {
 
 /// Replaces the escapes that PostgreSQL cannot hold, `\u0000` and lone surrogates, by `\ufffd`.
 pub fn storable(text: &str) -> Cow<'_, str> {
-    if memchr::memmem::find(text.as_bytes(), b"\\u").is_none() {
-        return Cow::Borrowed(text);
-    }
     let bytes = text.as_bytes();
     let mut out = String::new();
     let (mut copied, mut at) = (0, 0);

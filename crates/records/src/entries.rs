@@ -38,12 +38,15 @@ struct Place {
 }
 
 impl Entries {
-    /// Room for entries whose texts have about so many bytes.
-    pub fn with_room(entries: usize, text_bytes: usize) -> Self {
-        Self {
-            texts: String::with_capacity(text_bytes),
-            places: Vec::with_capacity(entries),
-        }
+    /// Makes room for so many more bytes of text.
+    pub fn reserve(&mut self, text_bytes: usize) {
+        self.texts.reserve(text_bytes);
+    }
+
+    /// Forgets the entries, and keeps their memory for others.
+    pub fn clear(&mut self) {
+        self.texts.clear();
+        self.places.clear();
     }
 
     pub fn push(&mut self, line_no: u64, entry: &LogEntry<'_>) {

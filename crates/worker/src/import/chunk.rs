@@ -246,8 +246,8 @@ impl<'w> Chunk<'w> {
         let (job, line_bytes_max) = (self.job.clone(), self.worker.settings.line_bytes_max);
         let judging = self
             .hands
-            .run(move || Slice::judge(&job, line_bytes_max, &piece, (offset, first_line), now()));
-        Ok(judging.await.map_err(crashed)?.in_room(room))
+            .run(move || Slice::judge(&job, line_bytes_max, &piece, (offset, first_line), now(), room));
+        judging.await.map_err(crashed)
     }
 
     /// Saves a slice with the checkpoint behind it. `None`: the chunk is no longer ours.

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
+use records::Entries;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 type Task = Box<dyn FnOnce() + Send>;
@@ -15,11 +16,18 @@ type Task = Box<dyn FnOnce() + Send>;
 #[derive(Clone, Debug)]
 pub(crate) struct Hands {
     tasks: mpsc::Sender<Task>,
-    room: Arc<Semaphore>,
+    rooms: Arc<Semaphore>,
+    /// The memory of those who left.
+    vacant: Arc<Mutex<Vec<Entries>>>,
 }
 
 /// Room for one slice, from the time it is judged until it is saved.
-pub(crate) type Room = OwnedSemaphorePermit;
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) entries: Entries,
+    vacant: Arc<Mutex<Vec<Entries>>>,
+    _permit: OwnedSemaphorePermit,
+}
 
 /// The work panicked, or nobody is there to do it.
 #[derive(Debug, thiserror::Error)]
@@ -39,12 +47,19 @@ impl Hands {
         // One more than there are threads: so there is always a slice ready for the next free one.
         Ok(Self {
             tasks,
-            room: Arc::new(Semaphore::new(threads + 1)),
+            rooms: Arc::new(Semaphore::new(threads + 1)),
+            vacant: Arc::default(),
         })
     }
 
     pub(crate) async fn room(&self) -> Result<Room, Dropped> {
-        Arc::clone(&self.room).acquire_owned().await.map_err(|_| Dropped)
+        let permit = Arc::clone(&self.rooms).acquire_owned().await.map_err(|_| Dropped)?;
+        let entries = self.vacant.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Ok(Room {
+            entries: entries.unwrap_or_default(),
+            vacant: Arc::clone(&self.vacant),
+            _permit: permit,
+        })
     }
 
     /// Waits without a thread until one of the hands has done it.
@@ -57,6 +72,15 @@ impl Hands {
         });
         self.tasks.send(task).map_err(|_| Dropped)?;
         outcome.await.map_err(|_| Dropped)
+    }
+}
+
+/// The next slice writes into the same memory: fresh memory for each would cost more than the parsing.
+impl Drop for Room {
+    fn drop(&mut self) {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.clear();
+        self.vacant.lock().unwrap_or_else(PoisonError::into_inner).push(entries);
     }
 }
 

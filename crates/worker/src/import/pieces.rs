@@ -8,8 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::slice::without_byte_order_mark;
 
-/// How many bytes are read ahead, at most, before lines are handed out.
-const READ_AHEAD_BYTES: usize = 256 * 1024;
+/// How many bytes are asked for at once.
+const READ_BYTES_MAX: usize = 256 * 1024;
 
 /// Of a line that is too long so much is kept, to be shown.
 pub(super) const RAW_BYTES_MAX: usize = 4 * 1024;
@@ -60,25 +60,33 @@ impl<R: AsyncRead + Unpin> Pieces<R> {
 
     /// The next lines, `None` at the end of the range.
     pub(super) async fn next(&mut self, size: PieceSize) -> io::Result<Option<Piece>> {
-        loop {
-            if let Some(length) = self.whole_lines(size) {
-                return Ok(Some(self.lines(length)));
-            }
-            if self.ahead.len() >= self.bytes_ahead_max(size) {
-                return self.too_long().await.map(Some);
-            }
-            if !self.read_on().await? {
-                let rest = self.ahead.len();
-                return Ok((rest > 0).then(|| self.lines(rest)));
-            }
+        self.fill(size).await?;
+        if let Some(length) = self.whole_lines(size) {
+            return Ok(Some(self.lines(length)));
         }
+        if self.ahead.len() >= self.bytes_ahead_max(size) {
+            return self.too_long().await.map(Some);
+        }
+        let rest = self.ahead.len();
+        Ok((rest > 0).then(|| self.lines(rest)))
     }
 
-    /// How many of the bytes read are lines to hand out now: enough of them, or all there are.
+    /// Reads as much as a piece may have, so that its lines are looked for only once.
+    async fn fill(&mut self, size: PieceSize) -> io::Result<()> {
+        // Of a line that is too long its beginning must be there.
+        let bytes_max = self.bytes_ahead_max(size).max(RAW_BYTES_MAX);
+        if self.ahead.capacity() == 0 {
+            let range = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
+            self.ahead.reserve(range.min(bytes_max));
+        }
+        while self.ahead.len() < bytes_max && self.read_on(bytes_max - self.ahead.len()).await? {}
+        Ok(())
+    }
+
+    /// How many of the bytes read are lines to hand out now.
     fn whole_lines(&self, size: PieceSize) -> Option<usize> {
         let within = &self.ahead[..self.ahead.len().min(self.bytes_ahead_max(size))];
         let (mut lines, mut blank_lines, mut length) = (0, 0, 0);
-        let mut enough = self.ahead.len() >= self.bytes_ahead_max(size) || self.all_is_read();
         for end in memchr::memchr_iter(b'\n', within) {
             let kind = if is_blank(&within[length..end]) {
                 &mut blank_lines
@@ -88,11 +96,10 @@ impl<R: AsyncRead + Unpin> Pieces<R> {
             *kind += 1;
             length = end + 1;
             if lines == size.lines_max || blank_lines == size.blank_lines_max {
-                enough = true;
                 break;
             }
         }
-        (length > 0 && enough).then_some(length)
+        (length > 0).then_some(length)
     }
 
     /// Room for the piece, and at least for one line that is just not too long.
@@ -123,7 +130,7 @@ impl<R: AsyncRead + Unpin> Pieces<R> {
             let part = &self.ahead[..end.unwrap_or(self.ahead.len())];
             blank = blank && is_blank(without_byte_order_mark(part, self.offset));
             self.skip(end.map_or(self.ahead.len(), |end| end + 1));
-            if end.is_some() || !self.read_on().await? {
+            if end.is_some() || !self.read_on(READ_BYTES_MAX).await? {
                 break;
             }
         }
@@ -143,12 +150,13 @@ impl<R: AsyncRead + Unpin> Pieces<R> {
         drop(self.ahead.split_to(length));
     }
 
-    async fn read_on(&mut self) -> io::Result<bool> {
+    async fn read_on(&mut self, bytes_max: usize) -> io::Result<bool> {
         if self.all_is_read() {
             return Ok(false);
         }
         let left = self.end - self.offset - self.ahead.len() as u64;
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(READ_AHEAD_BYTES);
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX);
+        let wanted = wanted.min(bytes_max).min(READ_BYTES_MAX);
         self.ahead.reserve(wanted);
         let read = (&mut self.source).take(wanted as u64).read_buf(&mut self.ahead).await?;
         if read == 0 {
@@ -210,7 +218,7 @@ mod tests {
             blank_lines_max: 10,
             bytes_max: 1_000,
         };
-        let long = "x".repeat(READ_AHEAD_BYTES * 2);
+        let long = "x".repeat(READ_BYTES_MAX * 2);
         let file = format!("a\n{long}\nb\n");
         let found = all(file.as_bytes(), size, 16).await;
         let beginning = Bytes::copy_from_slice(&long.as_bytes()[..RAW_BYTES_MAX]);
@@ -237,7 +245,7 @@ mod tests {
             bytes_max: 8,
         };
         for mark in ["", "\u{feff}"] {
-            let blank = format!("{mark}{}\r\n", " ".repeat(READ_AHEAD_BYTES * 2));
+            let blank = format!("{mark}{}\r\n", " ".repeat(READ_BYTES_MAX * 2));
             let next = blank.len() as u64;
             let found = all(format!("{blank}{{}}").as_bytes(), size, 16).await;
             assert_eq!(found, [Piece::Blank { next }, lines(next, "{}")]);

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bytes::Bytes;
 use domain::event::Event;
 use domain::job::{Job, LineCounts, Progress, Stage};
 use domain::line::{Line, LineOrigin, RejectCode, Rejection, is_blank, read_line};
@@ -27,7 +26,8 @@ pub(super) struct SliceRules {
 /// Lines that were judged, ready to be saved.
 #[derive(Debug, Default)]
 pub(super) struct Slice {
-    entries: Entries,
+    /// With the log entries; a slice without any needs none.
+    room: Option<Room>,
     /// Distinct, sorted by id; of several with one id the first line stands.
     events: Vec<Event>,
     event_lines: usize,
@@ -35,8 +35,6 @@ pub(super) struct Slice {
     pub(super) next_byte: u64,
     pub(super) next_line: u64,
     done: bool,
-    /// Given back with the slice.
-    room: Option<Room>,
 }
 
 /// One line of a piece, as text where it is text.
@@ -48,28 +46,49 @@ struct RawLine<'a> {
     text: Option<Cow<'a, str>>,
 }
 
-/// The lines of a piece that are not blank, and the number of the line behind it.
-fn lines_of(bytes: &Bytes, offset: u64, first_line: u64) -> (Vec<RawLine<'_>>, u64) {
-    // Checked once for all lines; only where that fails, line by line.
-    let whole = std::str::from_utf8(bytes).ok();
-    let (mut lines, mut line_no, mut from) = (Vec::new(), first_line, 0);
-    while from < bytes.len() {
-        let end = memchr::memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |at| from + at);
-        let line = &bytes[from..end];
-        let byte_offset = offset + from as u64;
-        if !is_blank(without_byte_order_mark(line, byte_offset)) {
-            let text = whole.map_or_else(|| std::str::from_utf8(line).ok(), |whole| whole.get(from..end));
-            lines.push(RawLine {
-                line_no,
-                byte_offset,
-                bytes: line,
-                text: text.map(json::storable),
-            });
+/// The lines of a piece, one after the other.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    /// Checked once for all lines; only where that fails, line by line.
+    whole: Option<&'a str>,
+    from: usize,
+    offset: u64,
+    next_line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(bytes: &'a [u8], offset: u64, first_line: u64) -> Self {
+        Self {
+            bytes,
+            whole: std::str::from_utf8(bytes).ok(),
+            from: 0,
+            offset,
+            next_line: first_line,
         }
-        line_no += 1;
-        from = end + 1;
     }
-    (lines, line_no)
+
+    /// The next one that is not blank.
+    fn next(&mut self) -> Option<RawLine<'a>> {
+        while self.from < self.bytes.len() {
+            let (from, line_no) = (self.from, self.next_line);
+            let end = memchr::memchr(b'\n', &self.bytes[from..]).map_or(self.bytes.len(), |at| from + at);
+            self.from = end + 1;
+            self.next_line += 1;
+            let (bytes, byte_offset) = (&self.bytes[from..end], self.offset + from as u64);
+            if !is_blank(without_byte_order_mark(bytes, byte_offset)) {
+                let text = self
+                    .whole
+                    .map_or_else(|| std::str::from_utf8(bytes).ok(), |whole| whole.get(from..end));
+                return Some(RawLine {
+                    line_no,
+                    byte_offset,
+                    bytes,
+                    text: text.map(json::storable),
+                });
+            }
+        }
+        None
+    }
 }
 
 /// A file may begin with one mark, which is no part of its first line. The door counts lines by the same rule.
@@ -83,18 +102,15 @@ impl Slice {
     pub(super) fn judge(
         job: &Job,
         line_bytes_max: usize,
-        piece: &Bytes,
+        piece: &[u8],
         (offset, first_line): (u64, u64),
         received_at: Timestamp,
+        mut room: Room,
     ) -> Self {
-        let (lines, next_line) = lines_of(piece, offset, first_line);
-        let mut slice = Self {
-            entries: Entries::with_room(lines.len(), piece.len()),
-            next_byte: offset + piece.len() as u64,
-            next_line,
-            ..Self::default()
-        };
-        for line in &lines {
+        room.entries.reserve(piece.len());
+        let mut slice = Self::default();
+        let mut lines = Lines::new(piece, offset, first_line);
+        while let Some(line) = lines.next() {
             let origin = LineOrigin {
                 job_id: job.id,
                 line_no: line.line_no,
@@ -102,8 +118,8 @@ impl Slice {
                 received_at,
                 kind: job.options.kind,
             };
-            match judge(line, &origin, line_bytes_max) {
-                Ok(Line::Log(entry)) => slice.entries.push(line.line_no, &entry),
+            match judge(&line, &origin, line_bytes_max) {
+                Ok(Line::Log(entry)) => room.entries.push(line.line_no, &entry),
                 Ok(Line::Event(event)) => slice.events.push(event),
                 Err(rejection) => slice.reject(line.line_no, line.byte_offset, line.bytes, rejection),
             }
@@ -111,12 +127,10 @@ impl Slice {
         slice.event_lines = slice.events.len();
         slice.events.sort_by_key(|event| event.event_id);
         slice.events.dedup_by_key(|event| event.event_id);
+        slice.next_byte = offset + piece.len() as u64;
+        slice.next_line = lines.next_line;
+        slice.room = Some(room);
         slice
-    }
-
-    pub(super) fn in_room(mut self, room: Room) -> Self {
-        self.room = Some(room);
-        self
     }
 
     /// A line without content.
@@ -184,7 +198,10 @@ impl Slice {
 
     fn store(&self, unit: &mut dyn Unit, rules: &SliceRules) -> Result<Advance> {
         let id = rules.lease.job_id;
-        unit.insert_entries(id, &self.entries)?;
+        let entries = self.room.as_ref().map(|room| &room.entries);
+        if let Some(entries) = entries {
+            unit.insert_entries(id, entries)?;
+        }
         let kept = self.rejects_to_keep(unit, rules)?;
         unit.insert_rejects(id, &self.rejects[..kept])?;
         let new = if self.events.is_empty() {
@@ -198,13 +215,13 @@ impl Slice {
             next_line: self.next_line,
             done: self.done,
             counts: LineCounts {
-                ingested: self.entries.len() as u64 + events_applied,
+                ingested: entries.map_or(0, Entries::len) as u64 + events_applied,
                 rejected: self.rejects.len() as u64,
                 duplicate: self.event_lines as u64 - events_applied,
                 events_applied,
             },
             rejects_kept: kept as u64,
-            entry_bytes: self.entries.text_bytes() as u64,
+            entry_bytes: entries.map_or(0, Entries::text_bytes) as u64,
         })
     }
 
