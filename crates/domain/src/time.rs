@@ -4,10 +4,13 @@ mod calendar;
 mod epoch;
 mod rare;
 mod rfc3339;
+mod wall_clock;
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub(crate) use wall_clock::Written;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
@@ -30,6 +33,11 @@ impl Timestamp {
 
     pub const fn plus_micros(self, micros: i64) -> Self {
         Self(self.0.saturating_add(micros))
+    }
+
+    /// The nearest time that can be written.
+    pub(crate) fn clipped(self) -> Self {
+        Self(self.0.clamp(*WRITTEN_MICROS.start(), *WRITTEN_MICROS.end()))
     }
 
     /// Reads a point in time that was written as text: RFC 3339 and its usual deviations (a space for the `T`, a comma for the

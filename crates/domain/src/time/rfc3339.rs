@@ -14,7 +14,7 @@ pub(super) fn read(text: &[u8]) -> Option<Reading> {
 }
 
 /// `YYYY-MM-DD`, as days.
-fn read_date([y0, y1, y2, y3, dash0, m0, m1, dash1, d0, d1]: [u8; 10]) -> Option<i64> {
+pub(super) fn read_date([y0, y1, y2, y3, dash0, m0, m1, dash1, d0, d1]: [u8; 10]) -> Option<i64> {
     if (dash0, dash1) != (b'-', b'-') {
         return None;
     }
@@ -27,7 +27,7 @@ fn read_date([y0, y1, y2, y3, dash0, m0, m1, dash1, d0, d1]: [u8; 10]) -> Option
 }
 
 /// `THH:MM:SS`, as seconds, and whether it is a leap second.
-fn read_clock([between, h0, h1, colon0, m0, m1, colon1, s0, s1]: [u8; 9]) -> Option<(i64, bool)> {
+pub(super) fn read_clock([between, h0, h1, colon0, m0, m1, colon1, s0, s1]: [u8; 9]) -> Option<(i64, bool)> {
     if !matches!(between, b'T' | b't' | b' ') || (colon0, colon1) != (b':', b':') {
         return None;
     }
@@ -38,13 +38,13 @@ fn read_clock([between, h0, h1, colon0, m0, m1, colon1, s0, s1]: [u8; 9]) -> Opt
     Some((hour * 3_600 + minute * 60 + second, second == 60))
 }
 
-struct Fraction {
-    micros: i64,
+pub(super) struct Fraction {
+    pub(super) micros: i64,
     whole: bool,
 }
 
 /// The fraction of the second, if there is one, and what follows it.
-fn read_fraction(text: &[u8]) -> Option<(Fraction, &[u8])> {
+pub(super) fn read_fraction(text: &[u8]) -> Option<(Fraction, &[u8])> {
     let Some((b'.' | b',', digits)) = text.split_first() else {
         return Some((Fraction { micros: 0, whole: true }, text));
     };
@@ -69,7 +69,7 @@ fn fraction_of(digits: &[u8]) -> Fraction {
 }
 
 /// The offset in seconds. None written means UTC, and so do the names that PostgreSQL and Go add.
-fn read_offset(text: &[u8]) -> Option<i64> {
+pub(super) fn read_offset(text: &[u8]) -> Option<i64> {
     match text {
         [] | b"Z" | b"z" => Some(0),
         [sign @ (b'+' | b'-'), offset @ ..] => {
