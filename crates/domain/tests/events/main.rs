@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+mod cloud_events;
 mod shapes;
 mod types;
 
