@@ -172,12 +172,20 @@ pub struct Event {
     /// Whether the client brought the timestamp; a time of receipt says nothing about how fast something was watched.
     #[serde(skip)]
     pub client_timed: bool,
+    /// Whether the client brought the id; only such an event can come again under another time.
+    #[serde(skip)]
+    pub client_named: bool,
     /// The movie that the payload names, for the types that are about one.
     #[serde(skip)]
     pub slug: Option<Slug>,
 }
 
 impl Event {
+    /// Whether its place is not told by its id alone, so that a store that is sorted by time must note where it lies.
+    pub fn needs_key(&self) -> bool {
+        self.client_named || self.event_id.stamped_at() != Some(self.timestamp)
+    }
+
     /// The stream that a payload names: a heartbeat with one renews its lease.
     pub fn stream_id(&self) -> Option<StreamId> {
         id_text(self.payload.object()?.get("stream_id")?)?.parse().ok()
@@ -199,10 +207,7 @@ struct Canonical {
 
 impl From<Canonical> for Event {
     fn from(canonical: Canonical) -> Self {
-        let slug = canonical
-            .payload
-            .object()
-            .and_then(|payload| slug_of(&canonical.event_type, &payload));
+        let slug = slug_in(&canonical.event_type, &canonical.payload);
         Self {
             event_id: canonical.event_id,
             event_type: canonical.event_type,
@@ -213,6 +218,7 @@ impl From<Canonical> for Event {
             payload: canonical.payload,
             extra: canonical.extra,
             client_timed: false,
+            client_named: false,
             slug,
         }
     }
@@ -225,22 +231,31 @@ pub mod framed {
     use super::Event;
 
     #[derive(Serialize)]
-    struct Outgoing<'a> {
+    pub(crate) struct Outgoing<'a> {
         client_timed: bool,
+        client_named: bool,
         event: &'a Event,
+    }
+
+    impl<'a> Outgoing<'a> {
+        pub(crate) fn of(event: &'a Event) -> Self {
+            Self {
+                client_timed: event.client_timed,
+                client_named: event.client_named,
+                event,
+            }
+        }
     }
 
     #[derive(Deserialize)]
     struct Incoming {
         client_timed: bool,
+        client_named: bool,
         event: Event,
     }
 
     pub fn serialize<S: Serializer>(events: &[Event], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(events.iter().map(|event| Outgoing {
-            client_timed: event.client_timed,
-            event,
-        }))
+        serializer.collect_seq(events.iter().map(Outgoing::of))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Event>, D::Error> {
@@ -249,10 +264,19 @@ pub mod framed {
             .into_iter()
             .map(|item| Event {
                 client_timed: item.client_timed,
+                client_named: item.client_named,
                 ..item.event
             })
             .collect())
     }
+}
+
+/// The movie that a payload names, which is read only if its type is about one.
+fn slug_in(event_type: &EventType, payload: &Verbatim) -> Option<Slug> {
+    if !event_type.built_in()?.about_a_movie {
+        return None;
+    }
+    slug_of(event_type, &payload.object()?)
 }
 
 /// The movie that a payload names, if its type is about one.

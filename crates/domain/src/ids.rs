@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::time::Timestamp;
+
 /// How long an id or a slug may be.
 pub const ID_CHARS_MAX: usize = 255;
 
@@ -134,8 +136,45 @@ uuid_id!(
     /// One event. The same id again, on any path, is the same event.
     EventId
 );
+uuid_id!(
+    /// One frame that could not be applied. The same frame has the same id, however often it is delivered.
+    DeadLetterId
+);
+
+impl DeadLetterId {
+    pub fn of_frame(frame: &[u8]) -> Self {
+        Self(derived("frame", &[], frame))
+    }
+}
+
+/// How many bits of a stamped id are its mark.
+const MARK_BITS: u32 = 24;
 
 impl EventId {
+    /// The id of an event whose client gave none: a UUIDv7 that holds the microsecond of its receipt and a mark, so that
+    /// [`EventId::stamped_at`] knows it again. That time is where the event lies when the client gave none either, so such
+    /// an event is found, and its repeats are known, without an index of ids.
+    pub fn stamped(at: Timestamp, entropy: u64) -> Self {
+        let micros = u64::try_from(at.as_micros()).unwrap_or_default();
+        let (millis, fraction) = (micros / 1000, micros % 1000);
+        let time = (u128::from(millis) << 80) | (0x7 << 76) | (u128::from(fraction) << 64);
+        let random = u128::from(entropy) & ((1 << (62 - MARK_BITS)) - 1);
+        let unmarked = time | (0b10 << 62) | random << MARK_BITS;
+        Self(Uuid::from_u128(unmarked | mark(unmarked)))
+    }
+
+    /// The time in an id that this product stamped; `None` for any other id.
+    pub fn stamped_at(self) -> Option<Timestamp> {
+        let bits = self.0.as_u128();
+        let unmarked = bits >> MARK_BITS << MARK_BITS;
+        if self.0.get_version_num() != 7 || bits != unmarked | mark(unmarked) {
+            return None;
+        }
+        let millis = i64::try_from(bits >> 80).ok()?;
+        let fraction = i64::try_from(bits >> 64 & 0xfff).ok()?;
+        Some(Timestamp::from_micros(millis * 1000 + fraction))
+    }
+
     /// The id of an event whose client calls it `id`; none if that is the nil or the max UUID, which name nothing.
     pub fn from_client(user: &UserId, id: &str) -> Result<Option<Self>, InvalidId> {
         Self::kept_or_derived("client", user.as_str(), id)
@@ -148,7 +187,7 @@ impl EventId {
 
     /// The id of an event that stands in a file without one: a second run over the file finds the same.
     pub fn of_line(job: JobId, line_no: u64) -> Self {
-        Self::derived("line", job.0.as_bytes(), &line_no.to_be_bytes())
+        Self(derived("line", job.0.as_bytes(), &line_no.to_be_bytes()))
     }
 
     fn kept_or_derived(kind: &str, scope: &str, id: &str) -> Result<Option<Self>, InvalidId> {
@@ -156,19 +195,28 @@ impl EventId {
         Ok(match Uuid::try_parse(id) {
             Ok(uuid) if uuid.is_nil() || uuid.is_max() => None,
             Ok(uuid) => Some(Self(uuid)),
-            Err(_) => Some(Self::derived(kind, scope.as_bytes(), id.as_bytes())),
+            Err(_) => Some(Self(derived(kind, scope.as_bytes(), id.as_bytes()))),
         })
     }
+}
 
-    /// The lengths go in front, so that ("ab", "c") and ("a", "bc") differ.
-    fn derived(kind: &str, scope: &[u8], id: &[u8]) -> Self {
-        let mut name = Vec::with_capacity(kind.len() + scope.len() + id.len() + 24);
-        for part in [kind.as_bytes(), scope, id] {
-            name.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            name.extend_from_slice(part);
-        }
-        Self(Uuid::new_v5(&NAMESPACE, &name))
+/// The lengths go in front, so that ("ab", "c") and ("a", "bc") differ.
+fn derived(kind: &str, scope: &[u8], id: &[u8]) -> Uuid {
+    let mut name = Vec::with_capacity(kind.len() + scope.len() + id.len() + 24);
+    for part in [kind.as_bytes(), scope, id] {
+        name.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        name.extend_from_slice(part);
     }
+    Uuid::new_v5(&NAMESPACE, &name)
+}
+
+/// Never to be changed: stored ids are known by it. Mixes as the finaliser of SplitMix64 does.
+fn mark(unmarked: u128) -> u128 {
+    let halves = Uuid::from_u128(unmarked).as_u64_pair();
+    let mut mixed = halves.0 ^ halves.1.rotate_left(32) ^ 0x9e37_79b9_7f4a_7c15;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    u128::from((mixed ^ (mixed >> 31)) >> (64 - MARK_BITS))
 }
 
 #[cfg(test)]
@@ -237,6 +285,27 @@ mod tests {
             EventId::from_client(&user("u"), &"x".repeat(256)),
             Err(InvalidId::TooLong)
         );
+    }
+
+    #[test]
+    fn a_stamped_id_says_when_and_no_other_id_does() {
+        let at = Timestamp::from_micros(1_795_168_809_023_999);
+        let id = EventId::stamped(at, u64::MAX);
+        assert_eq!(id.stamped_at(), Some(at));
+        assert_eq!(
+            (id.as_uuid().get_version_num(), id.as_uuid().get_variant()),
+            (7, uuid::Variant::RFC4122)
+        );
+        assert_ne!(id, EventId::stamped(at, 7));
+        assert!(id < EventId::stamped(Timestamp::from_micros(at.as_micros() + 1), 0));
+        for other in [
+            Uuid::now_v7(),
+            Uuid::new_v4(),
+            Uuid::nil(),
+            Uuid::from_u128(id.as_uuid().as_u128() ^ 1),
+        ] {
+            assert_eq!(EventId::new(other).stamped_at(), None, "{other}");
+        }
     }
 
     /// What is stored under such an id must be found again by every later version.

@@ -9,6 +9,8 @@ mod heartbeat;
 mod reading;
 
 pub mod analytics;
+pub mod body;
+pub mod cloud_event;
 
 use crate::event::{Event, EventType, Verbatim};
 use crate::events::{FieldCode, FieldError};
@@ -26,7 +28,7 @@ pub const AHEAD_MICROS_MAX: i64 = 24 * 60 * 60 * 1_000_000;
 type Adapter = fn(&Object<'_>) -> Option<Result<Draft, Vec<FieldError>>>;
 
 /// The shapes other than the canonical one, in the order in which they are tried.
-const OTHER_SHAPES: [Adapter; 2] = [heartbeat::read, app::read];
+const OTHER_SHAPES: [Adapter; 3] = [heartbeat::read, cloud_event::read, app::read];
 
 /// Reads an event of any shape that the door understands.
 pub fn read(object: &Object<'_>) -> Result<Draft, Vec<FieldError>> {
@@ -36,9 +38,9 @@ pub fn read(object: &Object<'_>) -> Result<Draft, Vec<FieldError>> {
         .unwrap_or_else(|| canonical::read(object))
 }
 
-/// A heartbeat, or a user with a built-in type: log lines have a `user` or a `type` by chance, so no less will do.
+/// A heartbeat, or a user with a built-in type, as a CloudEvent or otherwise: log lines have a `user` or a `type` by chance, so no less will do.
 pub(crate) fn is_known_event(object: &Object<'_>) -> bool {
-    heartbeat::is_heartbeat(object) || envelope::names_user_and_built_in_type(object)
+    heartbeat::is_heartbeat(object) || envelope::names_user_and_built_in_type(object) || cloud_event::is_known(object)
 }
 
 /// A valid event that has not been stamped yet.
@@ -99,7 +101,8 @@ impl Draft {
         let timestamp = match self.timestamp {
             Some(time) if time.at > stamp.received_at.plus_micros(AHEAD_MICROS_MAX) => return Err(in_future(time)),
             Some(time) => time.at,
-            None => stamp.timestamp,
+            // An id that was stamped here comes back: the event was received when it came first.
+            None => self.event_id.and_then(EventId::stamped_at).unwrap_or(stamp.timestamp),
         };
         Ok(Event {
             event_id: self.event_id.unwrap_or(stamp.event_id),
@@ -111,6 +114,7 @@ impl Draft {
             payload: self.payload,
             extra: self.extra,
             client_timed,
+            client_named: self.event_id.is_some(),
             slug: self.slug,
         })
     }

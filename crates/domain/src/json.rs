@@ -116,14 +116,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 
 impl From<&serde_json::Error> for Malformed {
     fn from(error: &serde_json::Error) -> Self {
-        let full = error.to_string();
-        let detail = full.split(" at line ").next().unwrap_or(&full).to_owned();
         Self::Syntax {
             line: error.line(),
             column: error.column(),
-            detail,
+            detail: detail_of(error),
         }
     }
+}
+
+/// What the parser says, without the place.
+pub(crate) fn detail_of(error: &serde_json::Error) -> String {
+    let full = error.to_string();
+    full.split(" at line ").next().unwrap_or(&full).to_owned()
 }
 
 /// One of 128 bits for a name: names with different bits are different.

@@ -2,6 +2,8 @@
 //!
 //! Nothing in here does I/O, reads a clock or makes randomness: time and ids come in as arguments.
 
+pub mod counts;
+pub mod date_range;
 pub mod event;
 pub mod events;
 pub mod ids;
@@ -11,4 +13,7 @@ pub mod json;
 pub mod line;
 pub mod log_entry;
 pub mod message;
+pub mod stamper;
 pub mod time;
+pub mod time_series;
+pub mod zone;

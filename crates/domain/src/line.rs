@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use likely_cause::likely_cause;
+pub use likely_cause::{likely_cause, likely_cause_in_body};
 
 use crate::event::Event;
 use crate::events::{FieldCode, FieldError};
@@ -176,15 +176,16 @@ pub fn is_blank(bytes: &[u8]) -> bool {
 
 /// Nearly all lines are log entries: one look at the names of their members settles that.
 fn looks_like_event(object: &Object<'_>) -> bool {
-    let (mut has_user, mut has_type_or_position) = (false, false);
+    let (mut has_user, mut has_type_or_position, mut has_version) = (false, false, false);
     for (name, _) in object.members() {
         match name {
             "user_id" | "user" => has_user = true,
             "event_type" | "type" | "at" => has_type_or_position = true,
+            "specversion" => has_version = true,
             _ => {}
         }
     }
-    has_user && has_type_or_position && intake::is_known_event(object)
+    has_type_or_position && (has_user || has_version) && intake::is_known_event(object)
 }
 
 fn read_event(text: &str, object: &Object<'_>, origin: &LineOrigin) -> Result<Event, Rejection> {

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::event::Event;
+use crate::event::{Event, framed};
 use crate::ids::JobId;
 use crate::job::ChunkNo;
 
@@ -27,6 +27,32 @@ pub struct EventFrame {
     pub events: Vec<Event>,
 }
 
+/// One event as it stands in a frame: encoded once, whatever frame it comes to travel in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedEvent(Vec<u8>);
+
+impl EncodedEvent {
+    pub fn of(event: &Event) -> Result<Self, Undecodable> {
+        let extra_bytes = event.extra.as_ref().map_or(0, |extra| extra.as_str().len());
+        let mut bytes = Vec::with_capacity(ENVELOPE_BYTES_USUAL + event.payload.as_str().len() + extra_bytes);
+        serde_json::to_writer(&mut bytes, &framed::Outgoing::of(event))?;
+        Ok(Self(bytes))
+    }
+
+    /// What it adds to a frame.
+    pub fn frame_bytes(&self) -> usize {
+        self.0.len() + SEPARATOR.len()
+    }
+}
+
+/// What an event usually takes without its payload.
+const ENVELOPE_BYTES_USUAL: usize = 384;
+
+// What stands around and between the events of a frame of this version.
+const OPENING: &[u8] = br#"{"v":1,"message":{"events":["#;
+const SEPARATOR: &[u8] = b",";
+const CLOSING: &[u8] = b"]}}";
+
 impl Hint {
     pub fn encode(&self) -> Result<Vec<u8>, Undecodable> {
         encode(self)
@@ -44,6 +70,29 @@ impl EventFrame {
 
     pub fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
         decode(bytes)
+    }
+
+    /// What a frame takes besides its events.
+    pub const BYTES_AROUND_EVENTS: usize = OPENING.len() + CLOSING.len();
+
+    /// The same bytes as [`EventFrame::encode`] gives, from events that are encoded already.
+    pub fn join<'e, I>(events: I) -> Vec<u8>
+    where
+        I: IntoIterator<Item = &'e EncodedEvent>,
+        I::IntoIter: Clone,
+    {
+        let events = events.into_iter();
+        let event_bytes: usize = events.clone().map(EncodedEvent::frame_bytes).sum();
+        let mut frame = Vec::with_capacity(Self::BYTES_AROUND_EVENTS + event_bytes);
+        frame.extend_from_slice(OPENING);
+        for (index, event) in events.enumerate() {
+            if index > 0 {
+                frame.extend_from_slice(SEPARATOR);
+            }
+            frame.extend_from_slice(&event.0);
+        }
+        frame.extend_from_slice(CLOSING);
+        frame
     }
 }
 
@@ -94,6 +143,38 @@ mod tests {
             chunk_no: 3,
         };
         assert_eq!(Hint::decode(&hint.encode().unwrap()).unwrap(), hint);
+    }
+
+    fn event(text: &str) -> Event {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_frame_is_the_same_however_it_was_put_together() {
+        let watch = event(
+            r#"{"event_id":"0199f3a0-7c4e-7000-8000-0123456789ab","event_type":"watch","user_id":"u-17",
+            "timestamp":"2026-05-28T10:00:00.123456Z","received_at":"2026-05-28T10:00:00.321000Z",
+            "payload":{"slug":"s", "at":1.50},"extra":{"n":1e400}}"#,
+        );
+        let untimed = event(
+            r#"{"event_id":"0199f3a0-7c4e-7000-8000-0123456789ac","event_type":"Köp \"x\"","user_id":"ü","device_id":"d",
+            "timestamp":"2026-05-28T10:00:00Z","received_at":"2026-05-28T10:00:00Z","payload":[]}"#,
+        );
+        let timed = Event {
+            client_timed: true,
+            client_named: true,
+            ..watch
+        };
+        assert!(timed.slug.is_some());
+        for events in [vec![], vec![timed.clone()], vec![timed, untimed]] {
+            let encoded: Vec<_> = events.iter().map(|event| EncodedEvent::of(event).unwrap()).collect();
+            let joined = EventFrame::join(&encoded);
+            let frame = EventFrame { events };
+            assert_eq!(joined, frame.encode().unwrap());
+            assert_eq!(EventFrame::decode(&joined).unwrap(), frame);
+            let bytes: usize = encoded.iter().map(EncodedEvent::frame_bytes).sum();
+            assert!(joined.len() <= EventFrame::BYTES_AROUND_EVENTS + bytes);
+        }
     }
 
     #[test]

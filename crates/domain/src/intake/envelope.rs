@@ -1,5 +1,7 @@
 //! The members of an event by the part they play, whatever the client calls them.
 
+use std::borrow::Cow;
+
 use serde::Serializer;
 use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
@@ -12,10 +14,10 @@ use crate::json::{self, Object};
 const EVENT_ID: [&str; 2] = ["event_id", "id"];
 pub(super) const EVENT_TYPE: [&str; 2] = ["event_type", "type"];
 pub(super) const USER_ID: [&str; 2] = ["user_id", "user"];
-const DEVICE_ID: [&str; 1] = ["device_id"];
+pub(super) const DEVICE_ID: [&str; 1] = ["device_id"];
 const TIMESTAMP: [&str; 3] = ["timestamp", "time_stamp", "time"];
 pub(super) const PAYLOAD: [&str; 1] = ["payload"];
-const EXTRA: [&str; 1] = ["extra"];
+pub(super) const EXTRA: [&str; 1] = ["extra"];
 /// Said by the server alone: what a client says under this name is dropped.
 const RECEIVED_AT: &str = "received_at";
 
@@ -25,9 +27,17 @@ pub(super) struct Member<'o, 'a> {
     pub(super) raw: &'a RawValue,
 }
 
-#[derive(Debug)]
+impl Verbatim {
+    pub(super) fn member<'m>(&'m self, name: &'m str) -> Member<'m, 'm> {
+        Member { name, raw: self.raw() }
+    }
+}
+
+#[derive(Debug, Default)]
 pub(super) struct Envelope<'o, 'a> {
     pub(super) event_id: Option<Member<'o, 'a>>,
+    /// The source that the id is unique in, where it is not its user.
+    pub(super) id_source: Option<Cow<'o, str>>,
     pub(super) event_type: Option<Member<'o, 'a>>,
     pub(super) user_id: Option<Member<'o, 'a>>,
     pub(super) payload: Option<Member<'o, 'a>>,
@@ -35,10 +45,12 @@ pub(super) struct Envelope<'o, 'a> {
     pub(super) timestamp: Option<Member<'o, 'a>>,
     pub(super) extra: Option<Member<'o, 'a>>,
     /// Members that play no part: the payload where there is none, else extra.
-    rest: Vec<Member<'o, 'a>>,
+    pub(super) rest: Vec<Member<'o, 'a>>,
     pub(super) type_default: Option<EventType>,
-    moved: Vec<(&'static str, Verbatim)>,
-    names: &'static [(&'static str, &'static str)],
+    pub(super) moved: Vec<(&'static str, Verbatim)>,
+    /// What the client calls the payload, where that is another name.
+    pub(super) payload_name: Option<&'static str>,
+    pub(super) names: &'static [(&'static str, &'static str)],
 }
 
 /// The first of these names under which the object says something.
@@ -64,10 +76,7 @@ impl<'o, 'a> Envelope<'o, 'a> {
             timestamp: claim(object, &TIMESTAMP),
             extra: claim(object, &EXTRA).filter(|extra| payload.is_some() && is_object(extra.raw)),
             payload,
-            rest: Vec::new(),
-            type_default: None,
-            moved: Vec::new(),
-            names: &[],
+            ..Self::default()
         };
         envelope.rest = members(object).filter(|member| !envelope.uses(member)).collect();
         envelope
@@ -135,7 +144,7 @@ impl<'o, 'a> Envelope<'o, 'a> {
 
     /// What the payload will be: where there is none, the members that play no part.
     pub(super) fn composed_payload(&self) -> Result<Verbatim, FieldError> {
-        let moved = self.moved.iter().map(|(name, value)| Member { name, raw: value.raw() });
+        let moved = self.moved.iter().map(|(name, value)| value.member(name));
         let Some(payload) = self.payload else {
             return compose(self.rest.iter().copied().chain(moved));
         };
@@ -168,6 +177,10 @@ impl<'o, 'a> Envelope<'o, 'a> {
     pub(super) fn as_written(&self, mut error: FieldError) -> FieldError {
         if let Some((_, name)) = self.names.iter().find(|(canonical, _)| *canonical == error.field) {
             error.field = (*name).to_owned();
+        } else if let Some(name) = self.payload_name
+            && let Some(inside) = error.field.strip_prefix(PAYLOAD[0])
+        {
+            error.field = format!("{name}{inside}");
         } else if let Some(flat) = error.field.strip_prefix("payload.")
             && self.payload.is_none()
             && self
@@ -181,7 +194,7 @@ impl<'o, 'a> Envelope<'o, 'a> {
     }
 }
 
-fn members<'o, 'a>(object: &'o Object<'a>) -> impl Iterator<Item = Member<'o, 'a>> {
+pub(super) fn members<'o, 'a>(object: &'o Object<'a>) -> impl Iterator<Item = Member<'o, 'a>> {
     object.members().map(|(name, raw)| Member { name, raw })
 }
 
@@ -203,6 +216,6 @@ fn write_members<'m>(out: &mut Vec<u8>, members: impl Iterator<Item = Member<'m,
     map.end()
 }
 
-fn is_object(raw: &RawValue) -> bool {
+pub(super) fn is_object(raw: &RawValue) -> bool {
     raw.get().starts_with('{')
 }

@@ -71,7 +71,11 @@ fn event_type(envelope: &Envelope<'_, '_>) -> Result<EventType, FieldError> {
 fn client_id(envelope: &Envelope<'_, '_>, user: &UserId) -> Result<Option<EventId>, FieldError> {
     let event_id = optional(envelope.event_id, |raw| {
         let text = id_text(raw).ok_or_else(not_text)?;
-        EventId::from_client(user, &text).map_err(|invalid| invalid.to_string())
+        let event_id = match &envelope.id_source {
+            Some(source) => EventId::of_cloud_event(source, &text),
+            None => EventId::from_client(user, &text),
+        };
+        event_id.map_err(|invalid| invalid.to_string())
     });
     event_id.map(Option::flatten)
 }
@@ -101,7 +105,8 @@ fn content(envelope: &Envelope<'_, '_>, event_type: &EventType) -> Result<Conten
         });
     };
     let Some(object) = payload.object() else {
-        return Err(vec![FieldError::invalid(PAYLOAD[0], "must be an object")]);
+        let error = FieldError::invalid(PAYLOAD[0], "must be an object");
+        return Err(vec![envelope.as_written(error)]);
     };
     if let Err(errors) = (built_in.check)(&object) {
         return Err(errors.into_iter().map(|error| envelope.as_written(error)).collect());

@@ -2,12 +2,19 @@
 
 use serde::de::IgnoredAny;
 
-/// Tells the likely cause, where one is known.
+/// Tells the likely cause why a line is not JSON, where one is known.
 pub fn likely_cause(text: &str) -> Option<&'static str> {
     let error = serde_json::from_str::<IgnoredAny>(text).err()?;
-    if let Some(cause) = array_of_objects(text.trim()) {
-        return Some(cause);
-    }
+    array_of_objects(text.trim()).or_else(|| cause_of(&error, text))
+}
+
+/// The same for a text of one or more lines that was meant as a whole.
+pub fn likely_cause_in_body(text: &str) -> Option<&'static str> {
+    let error = serde_json::from_str::<IgnoredAny>(text).err()?;
+    cause_of(&error, text)
+}
+
+fn cause_of(error: &serde_json::Error, text: &str) -> Option<&'static str> {
     if error.is_eof() {
         return Some("the text is cut off before its end");
     }
