@@ -1,8 +1,10 @@
 //! The store of a newcomer: one SQLite file, one writer, several readers.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use diesel::connection::TransactionManager;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolBuildError, Pool};
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, RunQueryDsl, connection::SimpleConnection, sql_query};
@@ -70,7 +72,12 @@ impl Sqlite {
     fn write<T>(&self, class: Class, work: impl FnOnce(&mut SqliteConnection) -> Result<T>) -> Result<T> {
         let _turn = self.turns.take(class);
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&mut writer)
+        catch_unwind(AssertUnwindSafe(|| work(&mut writer))).unwrap_or_else(|panic| {
+            // diesel rolls back what fails, but not what panics; the next unit would begin inside of this one. Where the
+            // rollback fails, the next `BEGIN` says so.
+            let _ = <SqliteConnection as Connection>::TransactionManager::rollback_transaction(&mut *writer);
+            resume_unwind(panic)
+        })
     }
 }
 

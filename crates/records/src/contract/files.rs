@@ -12,6 +12,7 @@ on_every_store!(
     a_retry_goes_on_from_the_checkpoint,
     a_retry_of_a_job_without_open_chunks_starts_over,
     a_unit_is_all_or_nothing,
+    a_unit_that_panics_leaves_nothing_behind,
 );
 
 fn migrations_go_up_down_and_up(store: &Store) {
@@ -218,6 +219,24 @@ fn a_retry_of_a_job_without_open_chunks_starts_over(Store { records, .. }: &Stor
     );
     let again = claim(records, LEASE).unwrap();
     assert_eq!((again.next_byte, again.next_line), (0, 1));
+}
+
+fn a_unit_that_panics_leaves_nothing_behind(Store { records, .. }: &Store) {
+    let gone = queued_job(records, 1).id;
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        records.run(Class::Background, |unit| {
+            unit.lock_job(gone)?;
+            unit.end(gone, JobStatus::Cancelled, None)?;
+            panic!("on purpose");
+            #[expect(unreachable_code, reason = "says what the unit would give")]
+            Ok(())
+        })
+    }));
+    assert!(panicked.is_err());
+    // A unit that began inside of the first one would be seen by nobody else.
+    let kept = queued_job(records, 1).id;
+    assert_eq!(job(records, kept).progress.status, JobStatus::Queued);
+    assert_eq!(job(records, gone).progress.status, JobStatus::Queued);
 }
 
 fn a_unit_is_all_or_nothing(Store { records, .. }: &Store) {
