@@ -95,14 +95,19 @@ impl Draft {
         Ok(self)
     }
 
+    /// When an event came first whose id was stamped here and comes back.
+    fn first_received(&self) -> Option<Timestamp> {
+        self.event_id.and_then(EventId::stamped_at)
+    }
+
     /// Makes the event. Only a timestamp too far ahead of the receipt is an error.
     pub fn stamp(self, stamp: Stamp) -> Result<Event, FieldError> {
         let client_timed = self.timestamp.is_some();
+        let is_possible = |at: &Timestamp| *at <= stamp.received_at.plus_micros(AHEAD_MICROS_MAX);
         let timestamp = match self.timestamp {
-            Some(time) if time.at > stamp.received_at.plus_micros(AHEAD_MICROS_MAX) => return Err(in_future(time)),
+            Some(time) if !is_possible(&time.at) => return Err(in_future(time)),
             Some(time) => time.at,
-            // An id that was stamped here comes back: the event was received when it came first.
-            None => self.event_id.and_then(EventId::stamped_at).unwrap_or(stamp.timestamp),
+            None => self.first_received().filter(is_possible).unwrap_or(stamp.timestamp),
         };
         Ok(Event {
             event_id: self.event_id.unwrap_or(stamp.event_id),
