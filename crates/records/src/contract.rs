@@ -6,7 +6,7 @@ use domain::event::Event;
 use domain::ids::{EventId, JobId};
 use domain::job::{Chunk, Job, JobError, JobErrorCode, JobOptions, JobStatus, LineCounts, Stage};
 use domain::json::Object;
-use domain::line::{Line, LineKind, LineOrigin, RejectCode, read_line};
+use domain::line::{LineKind, RejectCode};
 use domain::log_entry::{Level, LogEntry};
 use domain::time::Timestamp;
 use uuid::Uuid;
@@ -16,8 +16,11 @@ use crate::{
     StoredEntry, Transition, Unit,
 };
 
+mod counts;
+mod dead_letters;
 mod events;
 mod files;
+mod forgetting;
 mod lines;
 mod stores;
 mod work;

@@ -71,6 +71,10 @@ impl Error {
             "broken transaction state",
             "too many clients",
             "timed out",
+            // Tables that a migration still has to make or change: whoever runs it ends the wait.
+            "no such table",
+            "no such column",
+            "\" does not exist",
         ];
         let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
         if holds(CONTENDED) {

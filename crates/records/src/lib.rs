@@ -3,10 +3,11 @@
 //! A caller hands over a closure and gets a [`Unit`] that is one transaction: all of it is committed, or none. The
 //! adapters only load and save; what is loaded, decided and saved, and in which order, is written once by the callers.
 //!
-//! Locks are taken in one order everywhere: jobs, chunks, stages, entries, events; several rows of one kind sorted by
-//! key. That order is why two units never wait for each other.
+//! Locks are taken in one order everywhere: jobs, chunks, stages, entries, keys of events, events, types of events, counts,
+//! dead letters; several rows of one kind sorted by key. That order is why two units never wait for each other.
 
 mod adapter;
+mod counts;
 mod entries;
 mod error;
 mod migrations;
@@ -33,8 +34,8 @@ pub use crate::entries::{Entries, Entry};
 pub use crate::error::{Error, OpenError, Result};
 pub use crate::transition::Transition;
 pub use crate::unit::{
-    Advance, ChunkRows, Claim, EntryFilter, EventRows, JobRows, Lease, LogRows, NewJob, OpenWork, Received, Reject,
-    StoredEntry, Unit,
+    Advance, ChunkRows, Claim, CountDifference, CountRows, Counts, DeadLetter, DeadRows, EntryFilter, EventFilter,
+    EventRows, JobRows, Lease, LogRows, NewJob, OpenWork, Received, Reject, StoredEntry, Unit,
 };
 
 /// Who asks. Each class has its own bounded pool, so that one cannot starve another; on SQLite, where one writer

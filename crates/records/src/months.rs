@@ -1,4 +1,5 @@
-//! Months, as log entries are kept and forgotten by: a job's id is a UUIDv7, so its order is the order of time.
+//! Months, by which events and log entries are kept and forgotten. Events say when they happened; of log entries it is the
+//! job's id, a UUIDv7, whose order is the order of time.
 
 use std::fmt;
 
@@ -41,15 +42,29 @@ impl Month {
         std::iter::successors(Some(self), |month| Some(month.next())).take(months + 1)
     }
 
+    pub(crate) fn begins_at(self) -> Timestamp {
+        let first = NaiveDate::from_ymd_opt(self.year, self.month, 1).unwrap_or_default();
+        Timestamp::from_micros(first.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros())
+    }
+
     /// The smallest id that a job of this month can have.
     pub(crate) fn first_job_id(self) -> Uuid {
-        let first = NaiveDate::from_ymd_opt(self.year, self.month, 1).unwrap_or_default();
-        let millis = first
-            .and_time(chrono::NaiveTime::MIN)
-            .and_utc()
-            .timestamp_millis()
-            .max(0);
+        let millis = (self.begins_at().as_micros() / 1_000).max(0);
         Uuid::from_u128(u128::from(millis.cast_unsigned()) << 80)
+    }
+}
+
+/// As it is written below.
+#[cfg(any(feature = "services", test))]
+impl std::str::FromStr for Month {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (year, month) = text.split_once('_').unwrap_or((text, ""));
+        Ok(Self {
+            year: year.parse()?,
+            month: month.parse()?,
+        })
     }
 }
 
@@ -77,6 +92,7 @@ mod tests {
             .map(|month| month.to_string())
             .collect();
         assert_eq!(names, ["2026_11", "2026_12", "2027_01"]);
+        assert_eq!("2026_12".parse(), Ok(month("2026-12-20T09:00:00Z")));
     }
 
     #[test]

@@ -12,9 +12,13 @@ use crate::{Class, Error, Result, Unit, migrations};
 
 mod chunks;
 mod copy;
+mod counts;
+mod dead_letters;
+mod event_months;
 mod events;
 mod jobs;
 mod logs;
+mod new_events;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
@@ -115,7 +119,8 @@ impl Adapter for Postgres {
 
 impl Unit for Tx<'_> {
     fn ping(&mut self) -> Result<()> {
-        sql_query("SELECT 1").execute(self.connection)?;
+        sql_query("SELECT EXISTS (SELECT 1 FROM jobs), EXISTS (SELECT 1 FROM dead_letters)")
+            .execute(self.connection)?;
         Ok(())
     }
 }

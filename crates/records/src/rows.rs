@@ -12,6 +12,12 @@ use uuid::Uuid;
 
 use crate::{Claim, Error, Lease, OpenWork, Reject, Result, StoredEntry};
 
+mod dead_letters;
+mod events;
+
+pub(crate) use dead_letters::{DeadLetterRow, TriesRow};
+pub(crate) use events::{DifferenceRow, EventCountRow, EventRow, TypeRow, ValueRow, body};
+
 #[derive(QueryableByName)]
 pub(crate) struct JobRow {
     #[diesel(sql_type = Binary)]
@@ -295,8 +301,11 @@ where
 }
 
 pub(crate) fn job_id(bytes: &[u8]) -> Result<JobId> {
-    let uuid = Uuid::from_slice(bytes).map_err(|error| Error::Broken(format!("an id of a job: {error}")))?;
-    Ok(JobId::new(uuid))
+    uuid("a job", bytes).map(JobId::new)
+}
+
+fn uuid(whose: &str, bytes: &[u8]) -> Result<Uuid> {
+    Uuid::from_slice(bytes).map_err(|error| Error::Broken(format!("an id of {whose}: {error}")))
 }
 
 pub(crate) fn known<T: std::str::FromStr>(what: &str, word: &str) -> Result<T> {

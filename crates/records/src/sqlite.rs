@@ -14,9 +14,12 @@ use crate::adapter::{Adapter, Work, until_uncontended};
 use crate::{Class, OpenError, Result, Unit, migrations};
 
 mod chunks;
+mod counts;
+mod dead_letters;
 mod events;
 mod jobs;
 mod logs;
+mod payload;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
@@ -55,6 +58,7 @@ impl Sqlite {
         let mut writer = SqliteConnection::establish(&url).map_err(|error| refused(error.to_string()))?;
         writer
             .batch_execute(SETTINGS)
+            .and_then(|()| payload::teach(&mut writer))
             .map_err(|error| refused(error.to_string()))?;
         let readers = Pool::builder()
             .max_size(Class::Reads.connections_max())
@@ -129,7 +133,8 @@ impl Adapter for Sqlite {
 
 impl Unit for Tx<'_> {
     fn ping(&mut self) -> Result<()> {
-        sql_query("SELECT 1").execute(self.connection)?;
+        sql_query("SELECT EXISTS (SELECT 1 FROM jobs), EXISTS (SELECT 1 FROM dead_letters)")
+            .execute(self.connection)?;
         Ok(())
     }
 }
@@ -140,6 +145,7 @@ struct ReaderSettings;
 impl CustomizeConnection<SqliteConnection, PoolBuildError> for ReaderSettings {
     fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), PoolBuildError> {
         connection.batch_execute(SETTINGS)?;
+        payload::teach(connection)?;
         connection
             .batch_execute("PRAGMA query_only = ON")
             .map_err(PoolBuildError::QueryError)

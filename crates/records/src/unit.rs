@@ -1,9 +1,11 @@
 //! What can be loaded and saved inside one unit of work.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::event::Event;
-use domain::ids::JobId;
+use domain::counts::{NewCount, Span};
+use domain::event::{Event, EventType};
+use domain::ids::{DeadLetterId, EventId, JobId, UserId};
 use domain::job::{Chunk, ChunkNo, Job, JobError, JobOptions, JobStatus, LineCounts, Progress, Stage};
 use domain::line::RejectCode;
 use domain::log_entry::Level;
@@ -12,8 +14,8 @@ use domain::time::Timestamp;
 use crate::{Entries, Result};
 
 /// One transaction over all tables.
-pub trait Unit: JobRows + ChunkRows + LogRows + EventRows {
-    /// Whether the store answers at all.
+pub trait Unit: JobRows + ChunkRows + LogRows + EventRows + CountRows + DeadRows {
+    /// Whether the store answers, and has the tables.
     fn ping(&mut self) -> Result<()>;
 }
 
@@ -182,7 +184,7 @@ pub struct EntryFilter {
 }
 
 pub trait LogRows {
-    /// Makes room for the entries of files that come now and in the next months.
+    /// Makes room for the events and for the entries of files that come now and in the next months.
     fn prepare_months(&mut self, now: Timestamp) -> Result<()>;
     /// Forgets some of the entries of files that came before the month of `cut`. False: there are no more.
     fn forget_entries_before(&mut self, cut: Timestamp) -> Result<bool>;
@@ -194,7 +196,83 @@ pub trait LogRows {
     fn rejects_of(&mut self, id: JobId, after_line: u64, limit: u32) -> Result<Vec<Reject>>;
 }
 
+/// Which events, newest first.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    pub user_id: Option<UserId>,
+    pub event_type: Option<EventType>,
+    pub span: Span,
+    /// Those that lie before this one.
+    pub before: Option<(Timestamp, EventId)>,
+    pub limit: u32,
+}
+
 pub trait EventRows {
     /// Stores what is new; the events are distinct and sorted by id. True: it is new.
     fn insert_new(&mut self, events: &[Event], job_id: Option<JobId>) -> Result<Vec<bool>>;
+    fn event(&mut self, id: EventId) -> Result<Option<Event>>;
+    fn events(&mut self, filter: &EventFilter) -> Result<Vec<Event>>;
+    /// Forgets some of the events that happened before the month of `cut`, with their counts. False: there are no more.
+    fn forget_events_before(&mut self, cut: Timestamp) -> Result<bool>;
+}
+
+/// What the roll-ups say and what the rows say, where they differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountDifference {
+    pub quarter: Timestamp,
+    pub event_type: String,
+    pub counted: u64,
+    pub stored: u64,
+}
+
+/// How often each type happened; types that never did are absent.
+pub type Counts = BTreeMap<String, u64>;
+
+pub trait CountRows {
+    /// Adds to the roll-ups; sorted by quarter and type.
+    fn add_counts(&mut self, counts: &[NewCount]) -> Result<()>;
+    /// The types that have been seen and are counted by name.
+    fn seen_types(&mut self) -> Result<Vec<EventType>>;
+    /// From the roll-ups, and from the rows at the edges.
+    fn counts(&mut self, span: Span, event_type: Option<&EventType>) -> Result<Counts>;
+    /// The same for each stretch between two of these times, which are sorted.
+    fn count_series(&mut self, borders: &[Timestamp], event_type: Option<&EventType>) -> Result<Vec<Counts>>;
+    /// The most frequent texts (or numbers and truth values, as they were written) of a payload's member, most frequent
+    /// first, then by value.
+    fn top_values(
+        &mut self,
+        event_type: &EventType,
+        member: &str,
+        span: Span,
+        limit: u32,
+    ) -> Result<Vec<(String, u64)>>;
+    /// Every roll-up that is not equal to its rows; at most `limit`.
+    fn count_differences(&mut self, limit: u32) -> Result<Vec<CountDifference>>;
+}
+
+/// A frame that could not be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    pub id: DeadLetterId,
+    /// As it can be published again.
+    pub frame: Vec<u8>,
+    /// The event in it, if there is one and no more.
+    pub event_id: Option<EventId>,
+    pub reason: String,
+    pub buried_at: Timestamp,
+}
+
+pub trait DeadRows {
+    /// Keeps a dead letter; the same one again changes nothing.
+    fn bury(&mut self, letter: &DeadLetter) -> Result<()>;
+    fn dead_letter(&mut self, id: DeadLetterId) -> Result<Option<DeadLetter>>;
+    /// Newest first, those before `before`.
+    fn dead_letters(&mut self, before: Option<(Timestamp, DeadLetterId)>, limit: u32) -> Result<Vec<DeadLetter>>;
+    fn count_dead_letters(&mut self) -> Result<u64>;
+    /// False: it was not there.
+    fn forget_dead_letter(&mut self, id: DeadLetterId) -> Result<bool>;
+    /// Notes that a frame is about to be applied which may have killed who tried before; how often that was noted, this
+    /// time included.
+    fn note_try(&mut self, frame: DeadLetterId) -> Result<u32>;
+    fn forget_tries(&mut self, frames: &[DeadLetterId]) -> Result<()>;
 }

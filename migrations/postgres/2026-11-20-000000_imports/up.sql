@@ -81,16 +81,3 @@ CREATE TABLE line_rejects (
     raw         text     NOT NULL,
     PRIMARY KEY (job_id, line_no)
 );
-
-CREATE TABLE events (
-    event_id    uuid        PRIMARY KEY,
-    occurred_at timestamptz NOT NULL,
-    received_at timestamptz NOT NULL,
-    event_type  text        NOT NULL COLLATE "C",
-    user_id     text        NOT NULL COLLATE "C",
-    slug        text        COLLATE "C",
-    device_id   text        COLLATE "C",
-    job_id      uuid,                                           -- the file it came with
-    body        text        NOT NULL                            -- the canonical event
-);
-CREATE INDEX events_by_user ON events (user_id, occurred_at, event_id);

@@ -1,4 +1,3 @@
-DROP TABLE events;
 DROP TABLE line_rejects;
 DROP TABLE log_entries;
 DROP TABLE chunks;

@@ -78,16 +78,3 @@ CREATE TABLE line_rejects (
     raw         TEXT   NOT NULL,
     PRIMARY KEY (job_id, line_no)
 ) WITHOUT ROWID;
-
-CREATE TABLE events (
-    event_id    BLOB   NOT NULL PRIMARY KEY,
-    occurred_at BIGINT NOT NULL,
-    received_at BIGINT NOT NULL,
-    event_type  TEXT   NOT NULL,
-    user_id     TEXT   NOT NULL,
-    slug        TEXT,
-    device_id   TEXT,
-    job_id      BLOB,                                           -- the file it came with
-    body        TEXT   NOT NULL                                 -- the canonical event
-);
-CREATE INDEX events_by_user ON events (user_id, occurred_at, event_id);

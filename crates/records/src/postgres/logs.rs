@@ -12,7 +12,7 @@ use super::copy::BinaryRows;
 use super::jobs::time;
 use crate::months::Month;
 use crate::rows::{self, EntryRow, RejectRow, signed};
-use crate::{Entries, EntryFilter, LogRows, Reject, Result, StoredEntry};
+use crate::{Entries, EntryFilter, Error, LogRows, Reject, Result, StoredEntry};
 
 diesel::table! {
     log_entries (job_id, line_no) {
@@ -27,8 +27,8 @@ diesel::table! {
     }
 }
 
-/// Also without any sweep in between, files of the next months find their place.
-const MONTHS_AHEAD: usize = 3;
+/// Also without any sweep in between, files and events of the next months find their place.
+pub(super) const MONTHS_AHEAD: usize = 3;
 
 const MONTHS_LOCK: i64 = 0x4d4f_4e54_4853;
 
@@ -61,8 +61,9 @@ impl LogRows for Tx<'_> {
                 "CREATE TABLE IF NOT EXISTS {name} PARTITION OF log_entries FOR VALUES FROM ('{from}') TO ('{to}')"
             ))
             .execute(self.connection)?;
-            Ok(())
-        })
+            Ok::<_, Error>(())
+        })?;
+        self.prepare_event_months(now)
     }
 
     /// One month at a time, as a whole: no row is touched and nothing is left to be cleaned up.
