@@ -1,10 +1,12 @@
-//! The work behind the door: uploaded files become rows, slice by slice.
+//! The work behind the door: accepted events and uploaded files become rows.
 //!
-//! Any number of workers share the work. What there is to do stands in the tables; a hint on the queue only says that
-//! somebody should look now. A worker may vanish at any instant: its lease runs out, and another one goes on from the
-//! checkpoint.
+//! Any number of workers share the work. Events stay on the queue until they are in the tables. What there is to do with
+//! files stands in the tables; a hint on the queue only says that somebody should look now. A worker may vanish at any
+//! instant: its events are delivered again; its lease runs out, and another one goes on from the checkpoint.
 
+mod apply;
 mod conclude;
+mod consume;
 mod import;
 mod sweep;
 
@@ -49,6 +51,18 @@ pub struct Settings {
     pub rejects_kept_max: u64,
     /// How long the log entries of a file are kept; for ever if there is none.
     pub log_retention: Option<Duration>,
+    /// How long events are kept, by the time when they happened; for ever if there is none.
+    pub event_retention: Option<Duration>,
+    /// Batches of events that are applied at once. It is one where the worker is `alone`: the database has one writer then.
+    pub appliers: usize,
+    /// A batch is full with so many events; the last frame may bring more, for a frame is never split.
+    pub batch_events_max: usize,
+    /// So long a batch waits for company. Under load it is full before that.
+    pub linger: Duration,
+    /// So many frames an applier holds at once, those of its batch included. They lie in its memory, whatever their size.
+    pub frames_unsettled_max: u16,
+    /// How long a transaction of events may take before its frames are given back.
+    pub apply_deadline: Duration,
 }
 
 impl Settings {
@@ -62,7 +76,17 @@ impl Settings {
             line_bytes_max: 1024 * 1024,
             rejects_kept_max: 10_000,
             log_retention: None,
+            event_retention: None,
+            appliers: 2,
+            batch_events_max: 1_000,
+            linger: Duration::from_millis(5),
+            frames_unsettled_max: 100,
+            apply_deadline: Duration::from_secs(20),
         }
+    }
+
+    fn appliers_at_once(&self) -> usize {
+        if self.alone { 1 } else { self.appliers }
     }
 }
 
@@ -78,6 +102,7 @@ pub async fn run(worker: Worker, stop: CancellationToken) {
     }
     let worker = Arc::new(worker);
     tokio::join!(
+        consume::run(Arc::clone(&worker), stop.clone()),
         import::run(Arc::clone(&worker), stop.clone()),
         sweep::run(Arc::clone(&worker), stop)
     );

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blobs::Key;
+use domain::time::Timestamp;
+use records::{Class, Unit};
 use tokio_util::sync::CancellationToken;
-
-use records::Class;
 
 use crate::{Worker, conclude, now};
 
@@ -35,7 +35,7 @@ enum SweepError {
 pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
     let mut round = 0_u32;
     while !stop.is_cancelled() {
-        if let Err(error) = once(&worker, round.is_multiple_of(SELDOM_EVERY_ROUNDS)).await {
+        if let Err(error) = once(&worker, &stop, round.is_multiple_of(SELDOM_EVERY_ROUNDS)).await {
             tracing::warn!(%error, "sweep.failed");
         }
         round = round.wrapping_add(1);
@@ -46,32 +46,53 @@ pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
     }
 }
 
-async fn once(worker: &Worker, with_the_seldom: bool) -> Result<(), SweepError> {
+async fn once(worker: &Worker, stop: &CancellationToken, with_the_seldom: bool) -> Result<(), SweepError> {
     take_abandoned_uploads(worker).await?;
     end_finished_jobs(worker).await?;
     if with_the_seldom {
-        turn_months(worker).await?;
+        turn_months(worker, stop).await?;
         delete_orphans(worker).await?;
     }
     Ok(())
 }
 
-/// Room for the entries to come, and an end for those that were kept long enough.
-async fn turn_months(worker: &Worker) -> Result<(), SweepError> {
+/// Room for what is to come, and an end for what was kept long enough.
+async fn turn_months(worker: &Worker, stop: &CancellationToken) -> Result<(), SweepError> {
     let now = now();
     worker
         .records
         .within(Class::Background, DEADLINE, move |unit| unit.prepare_months(now))
         .await?;
-    let Some(keep) = worker.settings.log_retention else {
-        return Ok(());
-    };
-    let cut = now.plus_micros(-i64::try_from(keep.as_micros()).unwrap_or(i64::MAX));
-    while worker
-        .records
-        .within(Class::Background, DEADLINE, move |unit| unit.forget_entries_before(cut))
-        .await?
-    {}
+    let settings = &worker.settings;
+    forget(worker, stop, before(now, settings.log_retention), |unit, cut| {
+        unit.forget_entries_before(cut)
+    })
+    .await?;
+    forget(worker, stop, before(now, settings.event_retention), |unit, cut| {
+        unit.forget_events_before(cut)
+    })
+    .await
+}
+
+fn before(now: Timestamp, keep: Option<Duration>) -> Option<Timestamp> {
+    keep.map(|keep| now.plus_micros(-i64::try_from(keep.as_micros()).unwrap_or(i64::MAX)))
+}
+
+/// Step by step, each a transaction of its own, until nothing is left that lies before the cut.
+async fn forget(
+    worker: &Worker,
+    stop: &CancellationToken,
+    cut: Option<Timestamp>,
+    step: fn(&mut dyn Unit, Timestamp) -> records::Result<bool>,
+) -> Result<(), SweepError> {
+    let Some(cut) = cut else { return Ok(()) };
+    let mut more = true;
+    while more && !stop.is_cancelled() {
+        more = worker
+            .records
+            .within(Class::Background, DEADLINE, move |unit| step(unit, cut))
+            .await?;
+    }
     Ok(())
 }
 

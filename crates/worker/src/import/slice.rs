@@ -11,6 +11,7 @@ use records::{Advance, Entries, Lease, Reject, Result, Unit};
 
 use super::hands::Room;
 use super::pieces::RAW_BYTES_MAX;
+use crate::apply::apply;
 use crate::conclude::conclude;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -204,12 +205,7 @@ impl Slice {
         }
         let kept = self.rejects_to_keep(unit, rules)?;
         unit.insert_rejects(id, &self.rejects[..kept])?;
-        let new = if self.events.is_empty() {
-            Vec::new()
-        } else {
-            unit.insert_new(&self.events, Some(id))?
-        };
-        let events_applied = new.iter().filter(|new| **new).count() as u64;
+        let events_applied = apply(unit, &self.events, Some(id))?.new;
         Ok(Advance {
             next_byte: self.next_byte,
             next_line: self.next_line,

@@ -4,18 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blobs::{Blobs, Key};
+use domain::counts::Span;
+use domain::event::Event;
 use domain::ids::JobId;
 use domain::job::{Chunks, Job, JobOptions, JobStatus, Progress};
-use domain::message::Hint;
+use domain::message::{EventFrame, Hint};
 use domain::time::Timestamp;
 use queue::{Frame, Lane, Live, Queue};
-use records::{Class, NewJob, Received, Records, Reject, StoredEntry};
+use records::{Class, Counts, DeadLetter, EventFilter, NewJob, Received, Records, Reject, StoredEntry};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use worker::{Settings, Worker};
 
+use crate::store::Store;
+
+/// How often is looked for what nobody announces.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// So long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Bed {
     pub(crate) records: Records,
@@ -23,6 +30,7 @@ pub(crate) struct Bed {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) live: Arc<dyn Live>,
     pub(crate) folder: tempfile::TempDir,
+    pub(crate) store: Store,
 }
 
 pub(crate) struct Working {
@@ -40,12 +48,22 @@ impl Working {
 impl Bed {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let queue = queue::Settings::new("embedded:", folder.path());
+        Self::over(Store::sqlite(folder.path()), queue, folder).await
+    }
+
+    /// On PostgreSQL and RabbitMQ. `None`, and a loud line, only where the caller of the tests allows one to be missing.
+    #[cfg(feature = "services")]
+    pub(crate) async fn services() -> Option<Self> {
+        let (store, queue) = (Store::postgres()?, crate::services::queue()?);
+        Some(Self::over(store, queue, tempfile::tempdir().unwrap()).await)
+    }
+
+    async fn over(store: Store, queue: queue::Settings, folder: tempfile::TempDir) -> Self {
         let data_dir = folder.path().to_owned();
-        let records = records::open(&format!("sqlite:{}", data_dir.join("test.db").display())).unwrap();
+        let records = records::open(&store.url()).unwrap();
         records.migrate().unwrap();
-        let opened = queue::open(&queue::Settings::new("embedded:", data_dir.clone()))
-            .await
-            .unwrap();
+        let opened = queue::open(&queue).await.unwrap();
         let blobs = blobs::open(&blobs::Settings {
             url: format!("file:{}", data_dir.join("blobs").display()),
             data_dir,
@@ -63,7 +81,66 @@ impl Bed {
             queue: opened.queue,
             live: opened.live,
             folder,
+            store,
         }
+    }
+
+    /// Does what the door does with events that came in one request.
+    pub(crate) async fn publish(&self, events: &[Event]) {
+        let frame = EventFrame {
+            events: events.to_vec(),
+        };
+        self.publish_frame(&frame.encode().unwrap(), events.len()).await;
+    }
+
+    pub(crate) async fn publish_frame(&self, body: &[u8], items: usize) {
+        let frame = Frame {
+            body: body.to_vec().into(),
+            items: u32::try_from(items).unwrap(),
+        };
+        self.queue.publish(Lane::Events, frame, PATIENCE).await.unwrap();
+    }
+
+    /// Waits until the tables hold so many events.
+    pub(crate) async fn until_stored(&self, events: usize) -> Vec<Event> {
+        eventually(&format!("{events} events"), async || self.events().len() >= events).await;
+        self.events()
+    }
+
+    pub(crate) async fn until_buried(&self, letters: usize) -> Vec<DeadLetter> {
+        let buried = async || self.dead_letters().len() >= letters;
+        eventually(&format!("{letters} dead letters"), buried).await;
+        self.dead_letters()
+    }
+
+    pub(crate) async fn frames_waiting(&self) -> u64 {
+        self.queue.backlog(Lane::Events).await.unwrap().frames
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let filter = EventFilter {
+            limit: 100_000,
+            ..EventFilter::default()
+        };
+        self.records.run(Class::Reads, |unit| unit.events(&filter)).unwrap()
+    }
+
+    /// What the counts say, which is what the rows say.
+    pub(crate) fn counts(&self) -> Counts {
+        let (counts, differences) = self
+            .records
+            .run(Class::Reads, |unit| {
+                Ok((unit.counts(Span::default(), None)?, unit.count_differences(10)?))
+            })
+            .unwrap();
+        assert_eq!(differences, []);
+        counts
+    }
+
+    pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.records
+            .run(Class::Reads, |unit| unit.dead_letters(None, 1_000))
+            .unwrap()
     }
 
     /// Does what the door does with a file, with chunks of `chunk_bytes`.
@@ -191,13 +268,24 @@ impl Bed {
     }
 }
 
+/// Waits until it is so.
+pub(crate) async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
+    let looking = async {
+        while !is_so().await {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let given_up = format!("waited in vain: {what}");
+    tokio::time::timeout(PATIENCE, looking).await.expect(&given_up);
+}
+
 pub(crate) fn lines(count: u64) -> String {
     (1..=count)
         .map(|n| format!("{{\"level\":\"info\",\"msg\":\"line {n}\"}}\n"))
         .collect()
 }
 
-fn chrono_now() -> i64 {
+pub(crate) fn chrono_now() -> i64 {
     let since = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();

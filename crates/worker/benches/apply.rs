@@ -1,0 +1,236 @@
+//! How fast accepted events take effect, from a full queue to the tables and their counts, beside bare batched
+//! `INSERT … ON CONFLICT` of the same rows into a like table in the same run.
+//!
+//! `cargo bench -p worker --features services --bench apply -- [events] [rounds]`, with `EH_TEST_DATABASE_URL` naming a
+//! PostgreSQL; without it, only SQLite is measured.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a program for a person, which may end at the first surprise"
+)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use blobs::Blobs;
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+use domain::counts::Span;
+use domain::event::Event;
+use domain::ids::EventId;
+use domain::message::EventFrame;
+use domain::time::Timestamp;
+use queue::{Frame, Lane};
+use records::{Class, Records};
+use tokio_util::sync::CancellationToken;
+use worker::{Settings, Worker};
+
+/// As many as one request of a busy client brings.
+const FRAME_EVENTS: usize = 100;
+/// As many rows as a batch of events.
+const STATEMENT_ROWS: usize = 1_000;
+const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+struct Bench {
+    events: Vec<Event>,
+    rounds: usize,
+}
+
+fn main() {
+    let numbers: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let bench = Bench {
+        events: events(numbers.first().copied().unwrap_or(200_000)),
+        rounds: numbers.get(1).copied().unwrap_or(3),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    println!(
+        "{} events in frames of {FRAME_EVENTS}, median of {} rounds",
+        bench.events.len(),
+        bench.rounds
+    );
+    println!("{:<44}{:>12}{:>10}", "", "events/s", "ratio");
+    runtime.block_on(sqlite(&bench));
+    #[cfg(feature = "services")]
+    if let Ok(server) = std::env::var("EH_TEST_DATABASE_URL") {
+        runtime.block_on(postgres::measure(&bench, &server));
+    }
+}
+
+/// As the door stamps them: a view a microsecond, of a thousand users.
+fn events(count: usize) -> Vec<Event> {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let first = i64::try_from(now.as_micros()).unwrap();
+    let event = |n: usize| {
+        let at = Timestamp::from_micros(first + i64::try_from(n).unwrap());
+        let (id, time) = (EventId::stamped(at, n as u64), serde_json::to_string(&at).unwrap());
+        let user = n * 7919 % 1_000;
+        let canonical = format!(
+            r#"{{"event_id":"{id}","event_type":"view","user_id":"user-{user}","timestamp":{time},"received_at":{time},"payload":{{"url":"/pricing","title":"Pricing"}}}}"#
+        );
+        serde_json::from_str(&canonical).unwrap()
+    };
+    (0..count).map(event).collect()
+}
+
+async fn sqlite(bench: &Bench) {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..bench.rounds {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bench.db").display().to_string();
+        let records = records::open(&format!("sqlite:{file}")).unwrap();
+        records.migrate().unwrap();
+        ours.push(bench.apply(&records, true).await);
+        let mut connection = SqliteConnection::establish(&file).unwrap();
+        connection
+            .batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+            .unwrap();
+        theirs.push(bench.insert(&mut connection, "BLOB", |uuid| format!("x'{}'", uuid.simple())));
+    }
+    bench.say("SQLite", theirs, ours);
+}
+
+#[cfg(feature = "services")]
+mod postgres {
+    use diesel::PgConnection;
+    use uuid::Uuid;
+
+    use super::*;
+
+    pub(super) async fn measure(bench: &Bench, server: &str) {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..bench.rounds {
+            let name = format!("bench_{}", Uuid::new_v4().simple());
+            let mut connection = PgConnection::establish(server).unwrap();
+            connection
+                .batch_execute(&format!("CREATE SCHEMA {name}; SET search_path = {name}"))
+                .unwrap();
+            let separator = if server.contains('?') { '&' } else { '?' };
+            let records = records::open(&format!("{server}{separator}options=-csearch_path%3D{name}")).unwrap();
+            records.migrate().unwrap();
+            ours.push(bench.apply(&records, false).await);
+            theirs.push(bench.insert(&mut connection, "uuid", |uuid| format!("'{uuid}'")));
+            drop(records);
+            connection
+                .batch_execute(&format!("DROP SCHEMA {name} CASCADE"))
+                .unwrap();
+        }
+        bench.say("PostgreSQL", theirs, ours);
+    }
+}
+
+/// A worker wants a place for files.
+async fn no_files(folder: &Path) -> Arc<dyn Blobs> {
+    let settings = blobs::Settings {
+        url: format!("file:{}", folder.join("blobs").display()),
+        data_dir: folder.to_owned(),
+        s3_endpoint: None,
+        s3_region: None,
+        access_key_id: None,
+        secret_access_key: None,
+        limits: blobs::Limits::default(),
+    };
+    blobs::open(&settings).await.unwrap()
+}
+
+impl Bench {
+    /// From the start of a worker until the last of the events that wait for it is counted.
+    async fn apply(&self, records: &Records, alone: bool) -> Duration {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = queue::open(&queue::Settings::new("embedded:", folder.path()))
+            .await
+            .unwrap();
+        for events in self.events.chunks(FRAME_EVENTS) {
+            let frame = EventFrame {
+                events: events.to_vec(),
+            };
+            let frame = Frame {
+                body: frame.encode().unwrap().into(),
+                items: u32::try_from(events.len()).unwrap(),
+            };
+            opened
+                .queue
+                .publish(Lane::Events, frame, PUBLISH_DEADLINE)
+                .await
+                .unwrap();
+        }
+        let worker = Worker {
+            records: records.clone(),
+            queue: Arc::clone(&opened.queue),
+            live: opened.live,
+            blobs: no_files(folder.path()).await,
+            settings: Settings {
+                alone,
+                ..Settings::named("bench".to_owned())
+            },
+        };
+        let (stop, started) = (CancellationToken::new(), Instant::now());
+        let working = tokio::spawn(worker::run(worker, stop.clone()));
+        while self.counted(records) < self.events.len() as u64 {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let took = started.elapsed();
+        stop.cancel();
+        working.await.unwrap();
+        opened.queue.close().await;
+        took
+    }
+
+    fn counted(&self, records: &Records) -> u64 {
+        let counts = records.run(Class::Reads, |unit| unit.counts(Span::default(), None));
+        counts.unwrap().values().sum()
+    }
+
+    /// The texts of the statements are made before the clock starts.
+    fn insert(&self, connection: &mut impl SimpleConnection, key: &str, literal: fn(uuid::Uuid) -> String) -> Duration {
+        connection
+            .batch_execute(&format!(
+                "CREATE TABLE bare (event_id {key} PRIMARY KEY, occurred_at bigint NOT NULL, event_type text NOT NULL,
+                                    user_id text NOT NULL, body text NOT NULL);
+                 CREATE INDEX bare_user ON bare (user_id, occurred_at, event_id)"
+            ))
+            .unwrap();
+        let row = |event: &Event| {
+            format!(
+                "({},{},'{}','{}','{}')",
+                literal(event.event_id.as_uuid()),
+                event.timestamp.as_micros(),
+                event.event_type,
+                event.user_id,
+                serde_json::to_string(event).unwrap()
+            )
+        };
+        let statement = |events: &[Event]| {
+            let rows: Vec<String> = events.iter().map(row).collect();
+            format!("INSERT INTO bare VALUES {} ON CONFLICT DO NOTHING", rows.join(","))
+        };
+        let statements: Vec<String> = self.events.chunks(STATEMENT_ROWS).map(statement).collect();
+        let started = Instant::now();
+        for statement in &statements {
+            connection.batch_execute(statement).unwrap();
+        }
+        started.elapsed()
+    }
+
+    fn say(&self, store: &str, theirs: Vec<Duration>, ours: Vec<Duration>) {
+        let (theirs, ours) = (self.per_second(theirs), self.per_second(ours));
+        println!("{:<44}{theirs:>12.0}{:>10.2}", format!("{store}: bare inserts"), 1.0);
+        println!(
+            "{:<44}{ours:>12.0}{:>10.2}",
+            format!("{store}: from the queue to the counts"),
+            ours / theirs
+        );
+    }
+
+    fn per_second(&self, mut took: Vec<Duration>) -> f64 {
+        took.sort_unstable();
+        let events = u32::try_from(self.events.len()).unwrap();
+        f64::from(events) / took[took.len() / 2].as_secs_f64()
+    }
+}
