@@ -1,11 +1,13 @@
 //! Where a page ended, as text that clients hand back without looking into it.
 
-use domain::ids::JobId;
+use domain::ids::{DeadLetterId, EventId, JobId};
+use domain::time::Timestamp;
 use uuid::Uuid;
 
 const HEX_RADIX: u32 = 16;
 const LINE_DIGITS: usize = 16;
-const JOB_DIGITS: usize = 32;
+const TIME_DIGITS: usize = 16;
+const ID_DIGITS: usize = 32;
 
 /// A place in a list.
 pub(crate) trait Cursor: Sized {
@@ -27,15 +29,25 @@ impl Cursor for u64 {
     }
 }
 
-/// Before this job.
-impl Cursor for JobId {
+impl Cursor for Uuid {
     fn encode(&self) -> String {
-        self.as_uuid().simple().to_string()
+        self.simple().to_string()
     }
 
     fn decode(text: &str) -> Option<Self> {
-        let plain = text.len() == JOB_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        plain.then(|| Uuid::parse_str(text).ok()).flatten().map(Self::new)
+        let plain = text.len() == ID_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        plain.then(|| Self::parse_str(text).ok()).flatten()
+    }
+}
+
+/// Before this job.
+impl Cursor for JobId {
+    fn encode(&self) -> String {
+        self.as_uuid().encode()
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        Uuid::decode(text).map(Self::new)
     }
 }
 
@@ -46,8 +58,47 @@ impl Cursor for (JobId, u64) {
     }
 
     fn decode(text: &str) -> Option<Self> {
-        let (job, line) = text.split_at_checked(JOB_DIGITS)?;
+        let (job, line) = text.split_at_checked(ID_DIGITS)?;
         Some((JobId::decode(job)?, u64::decode(line)?))
+    }
+}
+
+/// A time may lie before 1970: then its first digit is one of 8 to f.
+impl Cursor for Timestamp {
+    fn encode(&self) -> String {
+        format!("{:016x}", self.as_micros())
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let plain = text.len() == TIME_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let bits = plain.then(|| u64::from_str_radix(text, HEX_RADIX).ok()).flatten()?;
+        let at = Self::from_micros(bits.cast_signed());
+        // Other times can be neither written nor stored.
+        (Self::parse(&at.to_string()) == Some(at)).then_some(at)
+    }
+}
+
+/// Before this event.
+impl Cursor for (Timestamp, EventId) {
+    fn encode(&self) -> String {
+        self.0.encode() + &self.1.as_uuid().encode()
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let (at, id) = text.split_at_checked(TIME_DIGITS)?;
+        Some((Timestamp::decode(at)?, EventId::new(Uuid::decode(id)?)))
+    }
+}
+
+/// Before this dead letter.
+impl Cursor for (Timestamp, DeadLetterId) {
+    fn encode(&self) -> String {
+        self.0.encode() + &self.1.as_uuid().encode()
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let (at, id) = text.split_at_checked(TIME_DIGITS)?;
+        Some((Timestamp::decode(at)?, DeadLetterId::new(Uuid::decode(id)?)))
     }
 }
 
@@ -59,18 +110,23 @@ mod tests {
 
     #[test]
     fn what_is_no_cursor_is_refused() {
+        assert_eq!(u64::decode("ffffffffffffffff"), None);
         for text in [
             "",
             "0",
             "x",
             "+000000000000001",
-            "ffffffffffffffff",
             "日日日日日",
             "00000000-0000-0000-0000-000000000000",
         ] {
             assert_eq!(u64::decode(text), None, "{text}");
             assert_eq!(JobId::decode(text), None, "{text}");
             assert_eq!(<(JobId, u64)>::decode(text), None, "{text}");
+            assert_eq!(Timestamp::decode(text), None, "{text}");
+        }
+        for micros in [i64::MIN, i64::MAX] {
+            let never = Timestamp::from_micros(micros);
+            assert_eq!(Timestamp::decode(&never.encode()), None, "{micros}");
         }
     }
 
@@ -84,8 +140,15 @@ mod tests {
         }
 
         #[test]
+        fn a_time_before_1970_is_one_too(id: u128, micros in -62_135_596_800_000_000..253_402_300_799_999_999_i64) {
+            let place = (Timestamp::from_micros(micros), EventId::new(Uuid::from_u128(id)));
+            prop_assert_eq!(<(Timestamp, EventId)>::decode(&place.encode()), Some(place));
+        }
+
+        #[test]
         fn no_text_breaks_it(text in ".{0,60}") {
             let _ = (u64::decode(&text), JobId::decode(&text), <(JobId, u64)>::decode(&text));
+            let _ = (<(Timestamp, EventId)>::decode(&text), <(Timestamp, DeadLetterId)>::decode(&text));
         }
     }
 }

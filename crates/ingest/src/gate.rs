@@ -17,7 +17,10 @@ const CONTAINER_HOST: &str = "host.docker.internal";
 const PREFLIGHT_SECONDS: &str = "600";
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE";
 const EXPOSED: &str = "x-request-id, location, retry-after";
-const HEADERS_DEFAULT: HeaderValue = HeaderValue::from_static("content-type, authorization, x-api-key, x-request-id");
+const HEADERS_DEFAULT: HeaderValue = HeaderValue::from_static(
+    "content-type, content-encoding, authorization, x-api-key, x-request-id, idempotency-key, \
+     ce-specversion, ce-type, ce-source, ce-id, ce-time, ce-subject",
+);
 const ASKS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOWS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 /// What machines look at; it holds nothing of the users.
@@ -99,16 +102,19 @@ pub(crate) async fn admit(
     if let Some(refused) = gate.refusal(&request) {
         return Ok(request.into_response(refused.into_response()));
     }
-    let Some(origin) = gate.admitted_origin(&request) else {
-        return Ok(next.call(request).await?.map_into_boxed_body());
+    let origin = gate.admitted_origin(&request);
+    let mut answered = if origin.is_some() && is_preflight(&request) {
+        // A browser asks first without its key.
+        let response = preflight(&request);
+        request.into_response(response)
+    } else if gate.lacks_key(&request) {
+        request.into_response(key_required().into_response())
+    } else {
+        next.call(request).await?.map_into_boxed_body()
     };
-    if is_preflight(&request) {
-        let mut response = preflight(&request);
-        share(&mut response, origin);
-        return Ok(request.into_response(response));
+    if let Some(origin) = origin {
+        share(answered.response_mut(), origin);
     }
-    let mut answered = next.call(request).await?.map_into_boxed_body();
-    share(answered.response_mut(), origin);
     Ok(answered)
 }
 
@@ -121,11 +127,11 @@ impl Gate {
         let acts =
             !matches!(*request.method(), Method::GET | Method::HEAD) || request.headers().contains_key(header::UPGRADE);
         let foreign = request.headers().contains_key(header::ORIGIN) && self.admitted_origin(request).is_none();
-        if acts && foreign {
-            return Some(Problem::of(Code::OriginNotAllowed));
-        }
-        let needs_key = self.keys_required && !OPEN_WITHOUT_KEY.contains(&request.path());
-        needs_key.then(key_required)
+        (acts && foreign).then(|| Problem::of(Code::OriginNotAllowed))
+    }
+
+    fn lacks_key(&self, request: &ServiceRequest) -> bool {
+        self.keys_required && !OPEN_WITHOUT_KEY.contains(&request.path())
     }
 
     fn admitted_origin(&self, request: &ServiceRequest) -> Option<HeaderValue> {

@@ -1,4 +1,4 @@
-//! Figures that are looked up when somebody scrapes: pools, jobs by state, what waits in the queue.
+//! Figures that are looked up when somebody scrapes: pools, jobs by state, dead letters, what waits in the queue.
 
 use std::time::Duration;
 
@@ -16,7 +16,11 @@ pub(crate) async fn refresh(parts: &Parts) {
         metrics::gauge!("eh_records_connections_used", "class" => class.as_str()).set(f64::from(used));
         metrics::gauge!("eh_records_connections_max", "class" => class.as_str()).set(f64::from(allowed));
     }
-    tokio::join!(refresh_jobs(parts), refresh_backlogs(parts));
+    tokio::join!(
+        refresh_jobs(parts),
+        refresh_dead_letters(parts),
+        refresh_backlogs(parts)
+    );
 }
 
 async fn refresh_jobs(parts: &Parts) {
@@ -30,6 +34,16 @@ async fn refresh_jobs(parts: &Parts) {
             }
         }
         Err(error) => tracing::debug!(error = %error, "metrics.jobs_unknown"),
+    }
+}
+
+async fn refresh_dead_letters(parts: &Parts) {
+    let counted = parts
+        .records
+        .within(Class::Reads, LOOK_DEADLINE, |unit| unit.count_dead_letters());
+    match counted.await {
+        Ok(letters) => metrics::gauge!("eh_dead_letters").set(approximate(letters)),
+        Err(error) => tracing::debug!(error = %error, "metrics.dead_letters_unknown"),
     }
 }
 

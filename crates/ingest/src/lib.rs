@@ -2,7 +2,9 @@
 //!
 //! It knows the ports, never an adapter, and never who does the work behind them.
 
+mod accept;
 mod cursor;
+mod events;
 mod gate;
 mod gauges;
 mod hints;

@@ -26,6 +26,9 @@ const PROBLEM_SCHEMA: &str = "Problem";
     ),
     servers((url = "/", description = "This server.")),
     tags(
+        (name = "events", description = "What users do: posted, and read back."),
+        (name = "analytics", description = "How often what happened."),
+        (name = "dead letters", description = "What could not be applied."),
         (name = "files", description = "Files on their way in."),
         (name = "jobs", description = "The work on an uploaded file."),
         (name = "logs", description = "What was read out of the files."),

@@ -1,6 +1,8 @@
 //! Every HTTP error there is: one enum, one shape (RFC 9457), one place that decides the status.
 
-pub(crate) mod code;
+mod about;
+mod code;
+mod posted;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,19 +10,28 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use domain::events;
+use domain::ids::EventId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub(crate) use about::About;
 pub(crate) use code::Code;
+pub(crate) use posted::{invalid_event, item_errors, none_valid};
 
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// What is wrong with one field, parameter or part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FieldError {
-    /// The name of the parameter, part or member.
+    /// Which item of a request with several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) index: Option<usize>,
+    /// The name of the parameter, part or member; empty if it is about the whole.
     pub(crate) field: Cow<'static, str>,
-    /// `unknown`, `empty`, `repeated` or `malformed`.
+    /// `unknown`, `missing`, `empty`, `repeated` or `malformed`; of an event `missing_field`, `invalid_field` or `timestamp_in_future`,
+    /// or why it cannot be read at all.
     pub(crate) code: Cow<'static, str>,
     pub(crate) message: Cow<'static, str>,
 }
@@ -31,6 +42,7 @@ pub(crate) struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
+    event_id: Option<EventId>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<String>,
 }
@@ -54,6 +66,10 @@ pub(crate) struct ProblemBody {
     request_id: String,
     /// What was wrong with which field; empty if it is about none.
     errors: Vec<FieldError>,
+    /// The id that an event was given which was not confirmed: sent again with it, it is the same event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<uuid::Uuid>)]
+    event_id: Option<EventId>,
 }
 
 impl Problem {
@@ -62,6 +78,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
+            event_id: None,
             headers: Vec::new(),
             cause: None,
         }
@@ -84,6 +101,11 @@ impl Problem {
 
     pub(crate) fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         self.errors = errors;
+        self
+    }
+
+    pub(crate) fn with_event_id(mut self, event_id: EventId) -> Self {
+        self.event_id = Some(event_id);
         self
     }
 
@@ -130,6 +152,7 @@ impl Problem {
             code: self.code,
             request_id: request_id.to_owned(),
             errors: self.errors.clone(),
+            event_id: self.event_id,
         }
     }
 }
@@ -151,10 +174,17 @@ impl FieldError {
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self {
+            index: None,
             field: field.into(),
             code: Cow::Borrowed(code),
             message: message.into(),
         }
+    }
+}
+
+impl From<events::FieldError> for FieldError {
+    fn from(error: events::FieldError) -> Self {
+        Self::new(error.field, error.code.as_str(), error.message)
     }
 }
 

@@ -3,12 +3,14 @@
 use std::fmt::Display;
 
 use actix_web::HttpRequest;
+use domain::time::Timestamp;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use crate::problem::{Code, FieldError, Problem};
 
 /// More parameters than any resource has.
 const PARAMETERS_MAX: usize = 32;
+pub(crate) const POINT: &str = "a point in time, as in 2026-05-01T00:00:00Z";
 /// How `validator` calls what concerns more than one field.
 const WHOLE_SHAPE: &str = "__all__";
 
@@ -68,6 +70,20 @@ impl Query {
         value
     }
 
+    /// The same for a parameter that must be there.
+    pub(crate) fn require<T>(
+        &mut self,
+        name: &'static str,
+        expected: impl Display,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let is_there = self.left.iter().any(|(known, _)| known == name);
+        if !is_there && self.errors.iter().all(|error| error.field != name) {
+            self.refuse(name.to_owned(), "missing", format!("is required: {expected}"));
+        }
+        self.take(name, expected, read)
+    }
+
     fn take_text(&mut self, name: &'static str) -> Option<String> {
         let at = self.left.iter().position(|(known, _)| known == name)?;
         let (_, text) = self.left.swap_remove(at);
@@ -102,7 +118,13 @@ impl Query {
         Err(Problem::new(Code::InvalidParameter, detail).with_errors(self.errors))
     }
 
-    fn refuse(&mut self, name: String, code: &'static str, message: impl Into<std::borrow::Cow<'static, str>>) {
+    /// Notes what is wrong with a parameter.
+    pub(crate) fn refuse(
+        &mut self,
+        name: String,
+        code: &'static str,
+        message: impl Into<std::borrow::Cow<'static, str>>,
+    ) {
         self.errors.push(FieldError::new(name, code, message));
     }
 }
@@ -134,6 +156,14 @@ pub(crate) fn field_errors(errors: &ValidationErrors) -> Vec<FieldError> {
 /// Text that a database can hold: NUL is refused, for PostgreSQL has no place for it.
 pub(crate) fn plain_text(text: &str) -> Option<String> {
     (!text.contains('\0')).then(|| text.to_owned())
+}
+
+/// A `+` that nobody encoded arrives as a space.
+pub(crate) fn read_point(text: &str) -> Option<Timestamp> {
+    match text.split_once(['T', 't']) {
+        Some((_, time)) if time.contains(' ') => Timestamp::parse(&text.replace(' ', "+")),
+        _ => Timestamp::parse(text),
+    }
 }
 
 /// As `application/x-www-form-urlencoded` says, but strictly.
@@ -200,5 +230,15 @@ mod tests {
     fn plus_and_percent_are_decoded_once() {
         assert_eq!(decode("a+b%2Bc%2520").as_deref(), Some("a b+c%20"));
         assert_eq!(decode("%E6%97%A5").as_deref(), Some("日"));
+    }
+
+    #[test]
+    fn an_offset_survives_a_client_that_does_not_encode() {
+        assert_eq!(
+            read_point("2026-05-01T02:00:00 02:00"),
+            Timestamp::parse("2026-05-01T00:00:00Z")
+        );
+        assert!(read_point("2026-05-01T02:00:00 02:00").is_some());
+        assert_eq!(read_point("yesterday"), None);
     }
 }

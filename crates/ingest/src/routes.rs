@@ -1,6 +1,9 @@
 //! Every resource there is, in one list: what is served is what the API document shows.
 
+mod analytics;
+mod dead_letters;
 mod docs;
+mod events;
 mod files;
 mod jobs;
 mod lines;
@@ -11,14 +14,30 @@ mod service;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, web};
+use domain::time::Timestamp;
 use utoipa::openapi::PathItem;
 use utoipa::openapi::path::Paths;
 use utoipa_actix_web::service_config::ServiceConfig;
+use validator::ValidationError;
 
 use crate::problem::{Code, Problem};
 
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
+        .service(events::post_events)
+        .service(events::post_event)
+        .service(events::post_to_root)
+        .service(events::post_analytics_event)
+        .service(events::list)
+        .service(events::show)
+        .service(analytics::event_counts)
+        .service(analytics::event_counts_by_type)
+        .service(analytics::time_series)
+        .service(analytics::top_values)
+        .service(dead_letters::list)
+        .service(dead_letters::show)
+        .service(dead_letters::replay)
+        .service(dead_letters::discard)
         .service(files::upload_file)
         .service(jobs::list)
         .service(jobs::show)
@@ -67,6 +86,16 @@ fn method_not_allowed(allowed: HeaderValue) -> HttpResponse {
     Problem::of(Code::MethodNotAllowed)
         .with_header(header::ALLOW, allowed)
         .into_response()
+}
+
+/// A stretch of time is given by its ends, either of which may be open.
+fn in_order(start: Option<Timestamp>, end: Option<Timestamp>) -> Result<(), ValidationError> {
+    match (start, end) {
+        (Some(start), Some(end)) if end < start => {
+            Err(ValidationError::new("end").with_message("must not be before `start`".into()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn allowed_methods(item: &PathItem) -> String {

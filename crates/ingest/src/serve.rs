@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa_actix_web::AppExt;
 
+use crate::accept::Accept;
 use crate::gate::{Gate, admit};
 use crate::live::Hub;
 use crate::observe::observe;
@@ -51,6 +52,7 @@ pub async fn serve(door: Door, listener: TcpListener, stop: CancellationToken) -
         stopping: stopping.clone(),
         uploads: Arc::new(Semaphore::new(door.settings.uploads_at_once_max)),
         decoders: Semaphore::new(ZSTD_DECODERS_MAX),
+        accept: Accept::new(Arc::clone(&door.queue), tasks.clone()),
         tasks: tasks.clone(),
         door,
     });

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{FromRequest, HttpRequest, dev, web};
-use domain::ids::JobId;
+use domain::ids::{DeadLetterId, EventId, JobId};
+use queue::Lane;
 use records::{Class, Unit};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::Door;
+use crate::accept::Accept;
 use crate::live::Hub;
 use crate::problem::{Code, Problem};
 use crate::stopping::Stopping;
@@ -20,8 +22,12 @@ const READ_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a small change waits.
 pub(crate) const CHANGE_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long a read waits for the events that were answered before it began.
+const CAUGHT_UP_MAX: Duration = Duration::from_millis(250);
+
 pub(crate) struct State {
     pub(crate) door: Door,
+    pub(crate) accept: Accept,
     pub(crate) hub: Hub,
     pub(crate) stopping: Stopping,
     pub(crate) uploads: Arc<Semaphore>,
@@ -38,6 +44,15 @@ impl State {
         Ok(self.door.records.within(Class::Reads, READ_DEADLINE, work).await?)
     }
 
+    /// Reads what events feed: whoever was answered before sees what was posted.
+    pub(crate) async fn read_applied<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut dyn Unit) -> records::Result<T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.door.queue.caught_up(Lane::Events, CAUGHT_UP_MAX).await;
+        self.read(work).await
+    }
+
     pub(crate) async fn change<T: Send + 'static>(
         &self,
         work: impl FnMut(&mut dyn Unit) -> records::Result<T> + Send + 'static,
@@ -50,27 +65,48 @@ impl State {
     }
 }
 
-/// The job that the path names.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct JobPath(pub(crate) JobId);
+macro_rules! path_id {
+    ($(#[$about:meta])* $name:ident($id:ident) in $segment:literal, else $code:ident) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct $name(pub(crate) $id);
 
-impl JobPath {
-    /// The usual form only: one resource, one address.
-    fn parse(text: &str) -> Result<Self, Problem> {
-        const HYPHENATED_CHARS: usize = 36;
-        let uuid = Uuid::try_parse(text).ok().filter(|_| text.len() == HYPHENATED_CHARS);
-        uuid.map(|uuid| Self(JobId::new(uuid)))
-            .ok_or_else(|| Problem::of(Code::InvalidJobId))
-    }
+        impl $name {
+            fn parse(text: &str) -> Result<Self, Problem> {
+                hyphenated(text)
+                    .map(|uuid| Self($id::new(uuid)))
+                    .ok_or_else(|| Problem::of(Code::$code))
+            }
+        }
+
+        impl FromRequest for $name {
+            type Error = Problem;
+            type Future = std::future::Ready<Result<Self, Problem>>;
+
+            fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+                std::future::ready(Self::parse(request.match_info().query($segment)))
+            }
+        }
+    };
 }
 
-impl FromRequest for JobPath {
-    type Error = Problem;
-    type Future = std::future::Ready<Result<Self, Problem>>;
+path_id!(
+    /// The job that the path names.
+    JobPath(JobId) in "job_id", else InvalidJobId
+);
+path_id!(
+    /// The event that the path names.
+    EventPath(EventId) in "event_id", else InvalidEventId
+);
+path_id!(
+    /// The dead letter that the path names.
+    DeadLetterPath(DeadLetterId) in "id", else InvalidDeadLetterId
+);
 
-    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        std::future::ready(Self::parse(request.match_info().query("job_id")))
-    }
+/// The usual form only: one resource, one address.
+pub(crate) fn hyphenated(text: &str) -> Option<Uuid> {
+    const HYPHENATED_CHARS: usize = 36;
+    Uuid::try_parse(text).ok().filter(|_| text.len() == HYPHENATED_CHARS)
 }
 
 /// The state, for handlers.

@@ -29,6 +29,11 @@ impl Tasks {
         self.tracker.spawn_on(work, &self.runtime)
     }
 
+    /// For threads on which nothing else runs.
+    pub(crate) fn wait_for<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     pub(crate) async fn finish(&self) {
         self.tracker.close();
         if timeout(FINISH_DEADLINE, self.tracker.wait()).await.is_err() {

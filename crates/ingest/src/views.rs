@@ -1,5 +1,7 @@
 //! The shapes that clients see of jobs and lines: made from what is stored, never stored themselves.
 
+mod events;
+
 use domain::job::{Job, Progress, StageReached};
 use domain::log_entry::Level;
 use domain::time::Timestamp;
@@ -8,6 +10,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+pub(crate) use self::events::{AcceptedView, DeadLetterView, EventView, PostedView};
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]

@@ -10,8 +10,8 @@ use validator::{Validate, ValidationError};
 use super::parameters::SearchParams;
 use crate::page::{Page, PageRequest};
 use crate::problem::Problem;
-use crate::query::{Query, plain_text};
-use crate::state::Shared;
+use crate::query::{POINT, Query, plain_text, read_point};
+use crate::state::{Shared, hyphenated};
 use crate::views::EntryView;
 
 #[derive(Debug, Validate)]
@@ -28,12 +28,7 @@ struct Search {
 }
 
 fn in_order(search: &Search) -> Result<(), ValidationError> {
-    match (search.start, search.end) {
-        (Some(start), Some(end)) if end < start => {
-            Err(ValidationError::new("end").with_message("must not be before `start`".into()))
-        }
-        _ => Ok(()),
-    }
+    super::in_order(search.start, search.end)
 }
 
 /// Log entries of all files: newest file first, last line first.
@@ -56,14 +51,13 @@ pub(crate) async fn search_logs(request: HttpRequest, state: Shared) -> Result<H
 
 impl Search {
     fn read(query: &mut Query) -> Self {
-        const POINT: &str = "a point in time, as in 2026-05-01T00:00:00Z";
         let search = Self {
             level: query.take("level", "one of trace, debug, info, warn, error, fatal", read_level),
             service: query.take("service", "text", plain_text),
             q: query.take("q", "text", plain_text),
             start: query.take("start", POINT, read_point),
             end: query.take("end", POINT, read_point),
-            job_id: query.take("job_id", "a UUID with hyphens", read_job_id),
+            job_id: query.take("job_id", "a UUID with hyphens", |text| hyphenated(text).map(JobId::new)),
         };
         query.check(&search);
         search
@@ -85,35 +79,4 @@ impl Search {
 
 fn read_level(text: &str) -> Option<Level> {
     Level::ALL.into_iter().find(|level| level.as_str() == text)
-}
-
-fn read_job_id(text: &str) -> Option<JobId> {
-    const HYPHENATED_CHARS: usize = 36;
-    uuid::Uuid::try_parse(text)
-        .ok()
-        .filter(|_| text.len() == HYPHENATED_CHARS)
-        .map(JobId::new)
-}
-
-/// A `+` that nobody encoded arrives as a space.
-fn read_point(text: &str) -> Option<Timestamp> {
-    match text.split_once(['T', 't']) {
-        Some((_, time)) if time.contains(' ') => Timestamp::parse(&text.replace(' ', "+")),
-        _ => Timestamp::parse(text),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_offset_survives_a_client_that_does_not_encode() {
-        assert_eq!(
-            read_point("2026-05-01T02:00:00 02:00"),
-            Timestamp::parse("2026-05-01T00:00:00Z")
-        );
-        assert!(read_point("2026-05-01T02:00:00 02:00").is_some());
-        assert_eq!(read_point("yesterday"), None);
-    }
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::problem::{Code, Problem, code::About};
+use crate::problem::{About, Code, Problem};
 use crate::query::Query;
 
 /// All kinds of problems.

@@ -90,6 +90,10 @@ pub(crate) struct IndexLinks {
     #[schema(value_type = String)]
     openapi: &'static str,
     #[schema(value_type = String)]
+    events: &'static str,
+    #[schema(value_type = String)]
+    dead_letters: &'static str,
+    #[schema(value_type = String)]
     jobs: &'static str,
     #[schema(value_type = String)]
     logs: &'static str,
@@ -100,6 +104,8 @@ pub(crate) struct IndexLinks {
 const LINKS: IndexLinks = IndexLinks {
     docs: "/docs/",
     openapi: "/openapi.json",
+    events: "/v1/events",
+    dead_letters: "/api/v1/dead-letters",
     jobs: "/api/v1/jobs",
     logs: "/api/v1/logs",
     problems: "/problems",

@@ -1,15 +1,18 @@
 //! A server of its own for each test, and the work that a worker would do, done by hand.
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use blobs::Blobs;
-use domain::ids::JobId;
+use domain::event::Event;
+use domain::ids::{EventId, JobId};
 use domain::job::{JobError, JobStatus, LineCounts, Stage};
 use domain::line::RejectCode;
+use domain::message::EventFrame;
 use ingest::{Door, Settings};
-use queue::{Live, Queue};
+use queue::{Lane, Live, Queue};
 use records::{Advance, Class, Records, Reject};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -37,6 +40,14 @@ impl TestServer {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::over(|queue| queue, change).await
+    }
+
+    /// Its door uses the embedded queue as `wrap` gives it back.
+    pub(crate) async fn over(
+        wrap: impl FnOnce(Arc<dyn Queue>) -> Arc<dyn Queue>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = folder.path().to_owned();
         let records = records::open(&format!("sqlite:{}", data_dir.join("records.db").display())).unwrap();
@@ -53,7 +64,7 @@ impl TestServer {
         change(&mut settings);
         let door = Door {
             records: records.clone(),
-            queue: Arc::clone(&opened.queue),
+            queue: wrap(Arc::clone(&opened.queue)),
             live: Arc::clone(&opened.live),
             blobs: Arc::clone(&blobs),
             metrics: Arc::new(|| "eh_test 1\n".to_owned()),
@@ -95,6 +106,34 @@ impl TestServer {
             &client::form(parts),
         ))
         .await
+    }
+
+    pub(crate) async fn post_json(&self, target: &str, body: &Value) -> Answer {
+        self.post_bytes(target, "application/json", body.to_string().as_bytes())
+            .await
+    }
+
+    pub(crate) async fn post_bytes(&self, target: &str, media: &str, body: &[u8]) -> Answer {
+        self.send(&client::request("POST", target, &[("content-type", media)], body))
+            .await
+    }
+
+    /// The events that wait in the queue, frame by frame; they are applied as a worker would.
+    pub(crate) async fn apply(&self) -> Vec<Vec<Event>> {
+        const FRAMES_MAX: u16 = 10_000;
+        let mut intake = self.queue.intake(Lane::Events, FRAMES_MAX).await.unwrap();
+        let mut frames = Vec::new();
+        while self.queue.backlog(Lane::Events).await.unwrap().frames > 0 {
+            let batch = intake.batch(1, Duration::ZERO).await.unwrap();
+            for delivery in &batch {
+                let events = EventFrame::decode(&delivery.frame.body).unwrap().events;
+                assert_eq!(usize::try_from(delivery.frame.items).unwrap(), events.len());
+                self.records.apply(&events);
+                frames.push(events);
+            }
+            intake.settle(batch.last().unwrap().tag).await.unwrap();
+        }
+        frames
     }
 
     /// A queued job with this file.
@@ -148,8 +187,13 @@ pub(crate) fn job_id(view: &Value) -> JobId {
     view["job_id"].as_str().unwrap().parse().unwrap()
 }
 
+pub(crate) fn event_id(view: &Value) -> EventId {
+    view["event_id"].as_str().unwrap().parse().unwrap()
+}
+
 /// What a worker does, step by step.
 pub(crate) trait Worker {
+    fn apply(&self, events: &[Event]);
     fn begin(&self, id: JobId);
     fn advance(&self, id: JobId, ingested: u64, rejected: u64);
     fn reject(&self, id: JobId, lines: std::ops::RangeInclusive<u64>);
@@ -159,6 +203,17 @@ pub(crate) trait Worker {
 const LEASE: Duration = Duration::from_secs(20);
 
 impl Worker for Records {
+    fn apply(&self, events: &[Event]) {
+        let distinct: BTreeMap<_, _> = events.iter().rev().map(|event| (event.event_id, event)).collect();
+        let events: Vec<_> = distinct.into_values().cloned().collect();
+        let applied = self.run(Class::Apply, |unit| {
+            let new = unit.insert_new(&events, None)?;
+            let fresh = events.iter().zip(new).filter(|(_, new)| *new);
+            unit.add_counts(&domain::counts::count(fresh.map(|(event, _)| event)))
+        });
+        applied.unwrap();
+    }
+
     fn begin(&self, id: JobId) {
         let begun = self.run(Class::Import, |unit| {
             unit.lock_job(id)?;

@@ -2,9 +2,13 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "tests may")]
 
+mod analytics;
 mod client;
+mod dead_letters;
 mod document;
+mod events;
 mod harness;
+mod held_queue;
 mod jobs;
 mod lines;
 mod live;

@@ -18,9 +18,7 @@ fn recorded(sample: &str) -> Vec<u8> {
     let length = head
         .lines()
         .find_map(|line| line.strip_prefix("Content-Length: "))
-        .unwrap()
-        .parse()
-        .unwrap();
+        .map_or(0, |length| length.parse().unwrap());
     let mut body = bytes[head_end + 2..].to_vec();
     body.resize(length, 0);
     let mut request = head.replace('\n', "\r\n").into_bytes();
@@ -58,6 +56,47 @@ async fn real_clients_are_understood() {
             .await
             .expect(status);
         assert_eq!(answer.problem(), code, "{sample}");
+    }
+}
+
+#[tokio::test]
+async fn real_clients_post_events() {
+    let server = TestServer::start().await;
+    let preflight = server
+        .send(&recorded("clients/chromium-sw-fetch-json-cors/01.txt"))
+        .await
+        .expect(204);
+    assert_eq!(
+        preflight.header("access-control-allow-origin"),
+        Some("http://localhost:18090")
+    );
+    for (sample, id, time) in [
+        ("chromium-sw-fetch-json-cors/02.txt", None, None),
+        (
+            "cloudevents-python-binary/01.txt",
+            Some("5c6ba304-99d5-47b2-8680-b76c19f507ba"),
+            Some("2026-11-20T10:02:46.955850Z"),
+        ),
+        (
+            "cloudevents-python-structured/01.txt",
+            Some("a3a50daf-47db-40e1-adf5-ec25c4379e15"),
+            Some("2026-11-20T10:02:47.159157Z"),
+        ),
+    ] {
+        let answer = server
+            .send(&recorded(&format!("clients/{sample}")))
+            .await
+            .expect(202)
+            .json();
+        let event = server.apply().await.remove(0).remove(0);
+        assert_eq!(answer["event_id"], event.event_id.to_string(), "{sample}");
+        assert_eq!(
+            (event.event_type.as_str(), event.user_id.as_str()),
+            ("click", "u1"),
+            "{sample}"
+        );
+        assert!(id.is_none_or(|id| event.event_id.to_string() == id), "{sample}");
+        assert!(time.is_none_or(|time| event.timestamp.to_string() == time), "{sample}");
     }
 }
 

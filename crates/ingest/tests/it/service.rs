@@ -106,7 +106,10 @@ async fn what_is_not_there_and_what_cannot_be_done_differ() {
         ("DELETE", "/api/v1/jobs", "GET, HEAD"),
         ("POST", "/livez", "GET, HEAD"),
         ("PUT", "/api/v1/jobs/7/cancel", "POST"),
-        ("BREW", "/", "GET, HEAD"),
+        ("BREW", "/", "GET, HEAD, POST"),
+        ("GET", "/events", "POST"),
+        ("PUT", "/v1/events", "GET, HEAD, POST"),
+        ("POST", "/api/v1/dead-letters/7", "GET, HEAD, DELETE"),
         ("OPTIONS", "/api/v1/logs", "GET, HEAD"),
         ("POST", "/docs/", "GET, HEAD"),
     ] {
@@ -197,6 +200,81 @@ async fn preflights_are_answered_for_whom_they_may() {
     assert_eq!(
         preflight("http://evil.example").await.expect(403).problem(),
         "origin_not_allowed"
+    );
+}
+
+#[tokio::test]
+async fn pages_of_this_machine_may_post_events() {
+    let server = TestServer::start().await;
+    for origin in ["http://localhost:18090", "https://127.0.0.1", "null"] {
+        for path in ["/", "/events", "/v1/event", "/v1/events", "/analytics/event-counts"] {
+            let headers = [
+                ("origin", origin),
+                ("access-control-request-method", "POST"),
+                ("access-control-request-private-network", "true"),
+            ];
+            let allowed = server.send(&request("OPTIONS", path, &headers, b"")).await.expect(204);
+            for (header, value) in [
+                ("access-control-allow-origin", origin),
+                ("access-control-allow-private-network", "true"),
+                ("vary", "Origin"),
+            ] {
+                assert_eq!(allowed.header(header), Some(value), "{path} {header}");
+            }
+            let headers = allowed.header("access-control-allow-headers").unwrap();
+            for header in [
+                "content-type",
+                "content-encoding",
+                "authorization",
+                "x-api-key",
+                "idempotency-key",
+                "ce-type",
+            ] {
+                assert!(headers.contains(header), "{header} in {headers}");
+            }
+        }
+        for (body, status) in [(&br#"{"user":"u","type":"x"}"#[..], 202), (b"{", 400)] {
+            let answer = server
+                .send(&request("POST", "/", &[("origin", origin)], body))
+                .await
+                .expect(status);
+            assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
+            let exposed = answer.header("access-control-expose-headers").unwrap();
+            assert_eq!(exposed, "x-request-id, location, retry-after");
+        }
+    }
+    let foreign = [("origin", "http://evil.example")];
+    let refused = server
+        .send(&request("POST", "/events", &foreign, b"{}"))
+        .await
+        .expect(403);
+    assert_eq!(
+        (
+            refused.problem().as_str(),
+            refused.header("access-control-allow-origin")
+        ),
+        ("origin_not_allowed", None)
+    );
+}
+
+#[tokio::test]
+async fn a_page_asks_first_without_its_key_and_can_read_that_one_is_needed() {
+    let server = TestServer::with(|settings| settings.keys_required = true).await;
+    let asking = [("origin", "null"), ("access-control-request-method", "POST")];
+    server
+        .send(&request("OPTIONS", "/events", &asking, b""))
+        .await
+        .expect(204);
+    let refused = server
+        .send(&request("POST", "/events", &asking[..1], b"{}"))
+        .await
+        .expect(401);
+    assert_eq!(
+        (
+            refused.problem().as_str(),
+            refused.header("access-control-allow-origin")
+        ),
+        ("key_required", Some("null"))
     );
 }
 
