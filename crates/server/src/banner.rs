@@ -38,7 +38,8 @@ impl Banner<'_> {
                Data       {data}\n  \
                Access     {access}\n\
              {resumed}\n  \
-               Next       event-horizon upload app.jsonl --follow{server}\n  \
+               Next       event-horizon upload app.jsonl --follow{server}\n             \
+               event-horizon generate --events 5000{server}\n  \
                Stop       Ctrl+C\n",
             version = env!("CARGO_PKG_VERSION"),
             mode = self.backends.in_words(),
@@ -110,6 +111,7 @@ mod tests {
   Resumed    2 unfinished jobs go on
 
   Next       event-horizon upload app.jsonl --follow
+             event-horizon generate --events 5000
   Stop       Ctrl+C
 "
         );

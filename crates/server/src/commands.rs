@@ -1,6 +1,9 @@
 //! The command line: what there is to do, and which exit code says how it went.
 
+mod client;
 mod config_show;
+mod doctor;
+mod generate;
 mod health;
 mod migrate;
 mod openapi;
@@ -47,10 +50,14 @@ enum Command {
     Worker(SettingFlags),
     /// Bring the tables of the database up to date (`serve` does it by itself)
     Migrate(SettingFlags),
+    /// Make sample data: into the configured backend, or as a file
+    Generate(generate::Arguments),
     /// Upload files of log lines or events to a running server
     Upload(upload::Arguments),
     /// Ask a running server whether it can do its work; for health checks of containers
     Health(health::Arguments),
+    /// Compare what was taken, what is stored and what is counted
+    Doctor(doctor::Arguments),
     /// Show the settings
     Config {
         #[command(subcommand)]
@@ -113,6 +120,8 @@ impl CommandLine {
             Some(Command::Ingest(flags)) => serve(before.then(&flags), Role::Ingest),
             Some(Command::Worker(flags)) => serve(before.then(&flags), Role::Worker),
             Some(Command::Migrate(flags)) => migrate::run(&load(before.then(&flags))?),
+            Some(Command::Generate(arguments)) => block_on(generate::run(arguments, before)),
+            Some(Command::Doctor(arguments)) => block_on(doctor::run(arguments, before)),
             Some(Command::Upload(arguments)) => block_on(upload::run(arguments, before)),
             Some(Command::Health(arguments)) => block_on(health::run(arguments, before)),
             Some(Command::Config { what }) => config_show::run(what, before),

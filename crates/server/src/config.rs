@@ -74,6 +74,7 @@ pub(crate) struct Files {
 pub(crate) struct Worker {
     pub(crate) slots: usize,
     pub(crate) lease: Duration,
+    pub(crate) event_retention: Option<Duration>,
 }
 
 pub(crate) struct Process {
@@ -225,11 +226,19 @@ impl Worker {
         Ok(Self {
             slots: values.whole("EH_WORKER_SLOTS")?,
             lease: Duration::from_secs(values.whole("EH_WORKER_LEASE_SECONDS")?),
+            event_retention: days(values.whole("EH_EVENT_RETENTION_DAYS")?),
         })
     }
 }
 
 impl Process {
+    /// For a server that works for a command, whose own words are what counts; whoever asks for more than usual hears it.
+    pub(crate) fn be_quiet(&mut self) {
+        if self.log == "info" {
+            "warn".clone_into(&mut self.log);
+        }
+    }
+
     fn from_values(values: &Values) -> Result<Self, Refusals> {
         let format = |text: String| {
             if text == "json" {

@@ -6,7 +6,7 @@ mod listener;
 
 use std::future::Future;
 use std::io::IsTerminal as _;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -65,6 +65,47 @@ pub(crate) async fn run(role: Role, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A server with all roles on a free port of this computer, for as long as `task` takes, which gets its address. `None`: a
+/// signal came first.
+pub(crate) async fn run_around<T>(
+    mut config: Config,
+    task: impl AsyncFnOnce(&str, &Opened) -> anyhow::Result<T>,
+) -> anyhow::Result<Option<T>> {
+    config.process.be_quiet();
+    let role = Role::Everything;
+    let metrics = telemetry::start(&config.process)?;
+    let stop = shutdown::on_signal()?;
+    let listener = listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let url = format!("http://{}", listener.local_addr().context("the address is unknown")?);
+    let opened = backends::open(&config.backends).await?;
+    let running = async {
+        let serving = async {
+            if database::made_ready(role, &opened.records, &stop).await? {
+                work(role, &config, &opened, listener, metrics, stop.clone()).await?;
+            }
+            Ok(())
+        };
+        let doing = unless_stopped(task(&url, &opened), &stop);
+        let (served, done) = tokio::join!(ending_all(serving, &stop), doing);
+        opened.queue.close().await;
+        served.and(done)
+    };
+    shutdown::within(config.process.shutdown, &stop, running).await
+}
+
+/// Does something once, and then it is time to stop. `None`: it was time before it was done.
+async fn unless_stopped<T>(
+    doing: impl Future<Output = anyhow::Result<T>>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<T>> {
+    let done = tokio::select! {
+        done = doing => done.map(Some),
+        () = stop.cancelled() => Ok(None),
+    };
+    stop.cancel();
+    done
+}
+
 async fn live(
     role: Role,
     config: &Config,
@@ -81,14 +122,15 @@ async fn live(
 }
 
 /// Keeps the address while the tables are being looked at. While they are missing nobody is served: a connection that is
-/// refused says so at once, one that hangs does not. `None`: we were told to stop meanwhile.
+/// refused says so at once, one that hangs does not. But events need no tables to be taken, so an ingest waits for
+/// nothing. `None`: we were told to stop meanwhile.
 async fn once_ready(
     role: Role,
     opened: &Opened,
     listener: TcpListener,
     stop: &CancellationToken,
 ) -> anyhow::Result<Option<TcpListener>> {
-    if database::is_ready(role, &opened.records).await? {
+    if role == Role::Ingest || database::is_ready(role, &opened.records).await? {
         return Ok(Some(listener));
     }
     let address = listener.local_addr().context("the address is unknown")?;
@@ -100,7 +142,11 @@ async fn once_ready(
 /// People get the banner, programs a line of the log; a log that people do not see gets its line too.
 async fn greet(role: Role, config: &Config, opened: &Opened, listener: &TcpListener) -> anyhow::Result<()> {
     let address = listener.local_addr().context("the address is unknown")?;
-    let jobs_resumed = database::unfinished_jobs(&opened.records).await;
+    // A door resumes nothing, and does not wait for the tables.
+    let jobs_resumed = match role {
+        Role::Ingest => 0,
+        Role::Everything | Role::Worker => database::unfinished_jobs(&opened.records).await,
+    };
     let banner = Banner {
         address,
         access: config.door.access,
@@ -131,7 +177,12 @@ async fn work(
             let serving = serve(door(config, opened, metrics), listener, stop.clone());
             together(serving, import(config, opened, stop.clone()), &stop).await
         }
-        Role::Ingest => serve(door(config, opened, metrics), listener, stop).await,
+        Role::Ingest => {
+            let looking = database::say_what_is_missing(role, &opened.records, &stop);
+            let serving = serve(door(config, opened, metrics), listener, stop.clone());
+            let (served, ()) = tokio::join!(ending_all(serving, &stop), looking);
+            served
+        }
         Role::Worker => {
             let probing = probe(probes(config, opened, metrics), listener, stop.clone());
             together(probing, import(config, opened, stop.clone()), &stop).await
@@ -180,6 +231,7 @@ async fn import(config: &Config, opened: &Opened, stop: CancellationToken) -> an
             line_bytes_max: config.files.line_bytes_max,
             rejects_kept_max: config.files.rejects_kept_max,
             log_retention: config.files.log_retention,
+            event_retention: config.worker.event_retention,
             ..worker::Settings::named(format!("worker-{}", Uuid::new_v4().simple()))
         },
     };

@@ -1,6 +1,5 @@
 //! `upload`: sends files to a running server and, if asked, follows their jobs to the end.
 
-mod client;
 mod follow;
 mod report;
 
@@ -9,14 +8,19 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use futures_util::TryStreamExt as _;
+use indicatif::ProgressBar;
+use reqwest::Body;
 use tokio::fs::File;
+use tokio_util::io::ReaderStream;
 
-use self::client::{Client, Sending, Wishes};
 use self::report::Report;
+use super::client::{Client, Sending, Wishes};
 use super::{load, reachable, say_wrong};
 use crate::config::SettingFlags;
 
 const STDIN: &str = "-";
+const READ_BYTES: usize = 256 * 1024;
 const LINE_DELAY_MS_MAX: i64 = domain::job::LINE_DELAY_MS_MAX as i64;
 
 #[derive(Args)]
@@ -113,7 +117,7 @@ async fn upload_one(client: &Client, arguments: &Arguments, file: &Path) -> anyh
     let (sending, content) = opened(file, arguments.name.as_deref()).await?;
     let mut report = Report::new(&sending.file_name, arguments.json);
     let bar = report.bytes(sending.size_bytes);
-    let accepted = match client.upload(sending, content, &arguments.wishes(), bar).await {
+    let accepted = match client.upload(sending, body(content, bar), &arguments.wishes()).await {
         Ok(accepted) => accepted,
         Err(problem) => {
             report.refused(&problem);
@@ -126,6 +130,12 @@ async fn upload_one(client: &Client, arguments: &Arguments, file: &Path) -> anyh
         return Ok(Outcome::Done);
     }
     Ok(follow::to_the_end(client, &accepted.job_id, arguments.strict, &mut report).await)
+}
+
+/// The bar moves as the bytes leave.
+fn body(content: File, bar: ProgressBar) -> Body {
+    let chunks = ReaderStream::with_capacity(content, READ_BYTES);
+    Body::wrap_stream(chunks.inspect_ok(move |chunk| bar.inc(chunk.len() as u64)))
 }
 
 async fn opened(file: &Path, name: Option<&str>) -> anyhow::Result<(Sending, File)> {

@@ -253,6 +253,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: "How long a piece of work stays with a worker that gives no sign of life; then another one takes it over.",
     },
     Setting {
+        env: "EH_EVENT_RETENTION_DAYS",
+        group: Group::Worker,
+        default: Default::Value("0"),
+        kind: Kind::Whole { min: 0, max: 36_500 },
+        shown: Shown::Whole,
+        meaning: "How many days events are kept, by whole months of the time they happened: a month goes, with its counts, when all of it is older. 0 keeps them for ever.",
+    },
+    Setting {
         env: "EH_SHUTDOWN_SECONDS",
         group: Group::Process,
         default: Default::Value("25"),

@@ -69,14 +69,17 @@ pub(crate) fn open_records(backends: &Backends) -> anyhow::Result<Records> {
     records::open(&backends.database_url).context("EH_DATABASE_URL")
 }
 
-async fn open_queue(backends: &Backends) -> anyhow::Result<queue::Opened> {
-    let settings = queue::Settings {
+pub(crate) fn queue_settings(backends: &Backends) -> queue::Settings {
+    queue::Settings {
         url: backends.queue_url.clone(),
         data_dir: backends.data_dir.clone(),
         prefix: backends.queue_prefix.clone(),
         limits: queue::Limits::default(),
-    };
-    match queue::open(&settings).await {
+    }
+}
+
+async fn open_queue(backends: &Backends) -> anyhow::Result<queue::Opened> {
+    match queue::open(&queue_settings(backends)).await {
         Err(queue::OpenError::InUse(_)) => anyhow::bail!(
             "another process works with the data in {}.\nStop that one first, or give this one a folder and a port of its own: \
              event-horizon --data-dir ./other --bind 127.0.0.1:0",

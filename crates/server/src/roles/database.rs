@@ -1,4 +1,4 @@
-//! Before a role begins the tables must be there: one process makes them, roles beside each other wait for them.
+//! The tables: one process makes them, workers wait for them before they begin, and an ingest says what it misses.
 
 use std::time::Duration;
 
@@ -29,20 +29,38 @@ pub(crate) async fn is_ready(role: Role, records: &Records) -> anyhow::Result<bo
 pub(crate) async fn made_ready(role: Role, records: &Records, stop: &CancellationToken) -> anyhow::Result<bool> {
     tokio::select! {
         () = stop.cancelled() => Ok(false),
-        outcome = until_ready(role, records) => outcome.map(|()| true),
+        outcome = until_ready(role, records) => outcome.map(|_| true),
     }
 }
 
-async fn until_ready(role: Role, records: &Records) -> anyhow::Result<()> {
-    let mut said = false;
+/// For a role that does without the tables what it can: says once that they are missing, and once that they are there.
+pub(crate) async fn say_what_is_missing(role: Role, records: &Records, stop: &CancellationToken) {
+    let outcome = tokio::select! {
+        () = stop.cancelled() => return,
+        outcome = until_ready(role, records) => outcome,
+    };
+    match outcome {
+        Ok(Waited::Yes) => tracing::info!("database.ready"),
+        Ok(Waited::No) => {}
+        Err(error) => tracing::error!(error = format!("{error:#}"), "database.unusable"),
+    }
+}
+
+enum Waited {
+    Yes,
+    No,
+}
+
+async fn until_ready(role: Role, records: &Records) -> anyhow::Result<Waited> {
+    let mut waited = Waited::No;
     while let Found::NotYet(reason) = attempt(role, records.clone()).await? {
-        if !said {
+        if matches!(waited, Waited::No) {
             tracing::warn!(reason, "database.awaited");
-            said = true;
+            waited = Waited::Yes;
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
-    Ok(())
+    Ok(waited)
 }
 
 async fn attempt(role: Role, records: Records) -> anyhow::Result<Found> {

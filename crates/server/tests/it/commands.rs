@@ -155,32 +155,70 @@ fn a_second_signal_ends_it_at_once() {
 
 /// The broker is away, which no role minds at its start.
 #[cfg(feature = "services")]
+fn role(place: &Place, role: &str, database: &[&str]) -> Server {
+    let settings = [role, "--bind", "127.0.0.1:0", "--queue-url", "amqp://127.0.0.1:1"];
+    Server::spawn(&mut place.command(&[&settings, database].concat()))
+}
+
+#[cfg(feature = "services")]
+fn assert_said_once(server: &Server, message: &str) {
+    let said = server.log().into_iter().filter(|line| line["message"] == message);
+    assert_eq!(said.count(), 1, "{message} is said once");
+}
+
+#[cfg(feature = "services")]
 #[test]
-fn a_role_waits_for_the_tables_and_can_be_stopped_meanwhile() {
+fn a_worker_waits_for_the_tables_and_can_be_stopped_meanwhile() {
     let place = Place::new();
-    let spawn = |role| {
-        let mut command = place.command(&[role, "--bind", "127.0.0.1:0", "--queue-url", "amqp://127.0.0.1:1"]);
-        let server = Server::spawn(&mut command);
+    let spawn = || {
+        let server = role(&place, "worker", &[]);
         let awaited = server.await_log("database.awaited");
         let reason = awaited["reason"].as_str().unwrap();
         assert!(reason.ends_with("run `event-horizon migrate`"), "{reason}");
         server
     };
-    let impatient = spawn("worker");
-    let mut patient = [spawn("ingest"), spawn("worker")];
+    let (impatient, mut patient) = (spawn(), spawn());
     assert_eq!(impatient.terminate().code(), Some(0));
     assert_eq!(place.run(&["migrate"]).code, 0);
-    for server in &mut patient {
-        server.await_start();
-        let awaited = server
-            .log()
-            .into_iter()
-            .filter(|line| line["message"] == "database.awaited");
-        assert_eq!(awaited.count(), 1, "it is said once");
-    }
-    for server in patient {
-        assert_eq!(server.terminate().code(), Some(0));
-    }
+    patient.await_start();
+    assert_said_once(&patient, "database.awaited");
+    assert_eq!(patient.terminate().code(), Some(0));
+}
+
+/// Events need no tables to be taken.
+#[cfg(feature = "services")]
+#[tokio::test]
+async fn an_ingest_serves_before_the_tables_are_there() {
+    let place = Place::new();
+    let mut server = role(&place, "ingest", &[]);
+    server.await_start();
+    let alive = http().get(server.at("/livez")).send().await.unwrap();
+    assert_eq!(alive.status(), 200);
+    server.await_log("database.awaited");
+    assert_eq!(place.run(&["migrate"]).code, 0);
+    server.await_log("database.ready");
+    assert_said_once(&server, "database.awaited");
+    assert_eq!(server.terminate().code(), Some(0));
+}
+
+#[cfg(feature = "services")]
+#[tokio::test]
+async fn an_ingest_serves_while_the_database_is_away() {
+    let place = Place::new();
+    let mut server = role(
+        &place,
+        "ingest",
+        &["--database-url", "postgres://nobody@127.0.0.1:1/nowhere"],
+    );
+    server.await_start();
+    let readiness = http().get(server.at("/readyz")).send().await.unwrap();
+    let readiness: Value = readiness.json().await.unwrap();
+    assert_eq!(
+        (&readiness["status"], &readiness["parts"]["database"]["status"]),
+        (&"degraded".into(), &"down".into())
+    );
+    server.await_log("database.awaited");
+    assert_eq!(server.terminate().code(), Some(0));
 }
 
 #[test]

@@ -1,40 +1,23 @@
 //! Follows a job until it has ended.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Outcome;
-use super::client::{Client, Job};
 use super::report::Report;
-
-const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// A server that restarts is waited for; one that is gone is not.
-const FAILURES_IN_A_ROW_MAX: u32 = 60;
+use crate::commands::client::{Client, Job};
 
 pub(super) async fn to_the_end(client: &Client, job_id: &str, strict: bool, report: &mut Report) -> Outcome {
     let began = Instant::now();
-    let mut failures_in_a_row = 0;
-    loop {
-        match client.job(job_id).await {
-            Ok(job) if has_ended(&job) => {
-                report.ended(&job, began.elapsed(), &client.job_url(job_id));
-                return outcome(&job, strict);
-            }
-            Ok(job) => {
-                failures_in_a_row = 0;
-                report.progress(&job);
-            }
-            Err(problem) if problem.is_passing() && failures_in_a_row < FAILURES_IN_A_ROW_MAX => failures_in_a_row += 1,
-            Err(problem) => {
-                report.refused(&problem);
-                return Outcome::Refused;
-            }
+    match client.follow(job_id, |job| report.progress(job)).await {
+        Ok(job) => {
+            report.ended(&job, began.elapsed(), &client.job_url(job_id));
+            outcome(&job, strict)
         }
-        tokio::time::sleep(POLL_INTERVAL).await;
+        Err(problem) => {
+            report.refused(&problem);
+            Outcome::Refused
+        }
     }
-}
-
-fn has_ended(job: &Job) -> bool {
-    matches!(job.status.as_str(), "completed" | "failed" | "cancelled")
 }
 
 fn outcome(job: &Job, strict: bool) -> Outcome {

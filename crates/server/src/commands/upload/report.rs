@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
 use serde_json::json;
 
-use super::client::{Accepted, Client, Job, Problem};
+use crate::commands::client::{Accepted, Client, Job, Problem};
 use crate::commands::{say, say_wrong};
 
 const BYTES_BAR: &str = "{prefix}  {bar:30}  {bytes} of {total_bytes}  {bytes_per_sec}";
@@ -86,7 +86,9 @@ impl Report {
 
     pub(super) fn refused(&mut self, problem: &Problem) {
         self.bar.finish_and_clear();
-        let Problem { status, code, detail } = problem;
+        let Problem {
+            status, code, detail, ..
+        } = problem;
         if self.json {
             say(&json!({"step": "refused", "file": self.file_name, "status": status, "code": code, "detail": detail}));
         } else {
@@ -157,7 +159,7 @@ fn next(job: &Job, job_url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::upload::client::JobError;
+    use crate::commands::client::JobError;
 
     fn job(status: &str, lines_rejected: u64, error: Option<JobError>) -> Job {
         Job {
