@@ -5,6 +5,7 @@
 mod content;
 #[cfg(feature = "services")]
 mod drill;
+mod events;
 mod files;
 #[cfg(feature = "services")]
 mod gateway;

@@ -9,8 +9,11 @@
 
 mod architecture;
 mod commands;
+mod doctor;
+mod events;
 mod faults;
 mod files;
+mod generate;
 mod harness;
 mod hostile;
 mod live;

@@ -1,9 +1,11 @@
 //! The servers under a rig: a database and a broker, shared or its own, and an object store that can be taken away.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection, QueryableByName, RunQueryDsl, sql_query};
 use tempfile::TempDir;
 
 use super::gateway::Gateway;
@@ -47,7 +49,7 @@ impl Own {
         self.command("revive", service).spawn().unwrap()
     }
 
-    /// `kill`, `revive` or `wipe`.
+    /// `kill`, `revive`, `wipe`, `freeze` or `thaw`.
     pub(super) fn act(&self, action: &str, service: &str) {
         let done = self.command(action, service).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -72,6 +74,12 @@ impl Drop for Own {
         // What cannot be stopped is seen in the list of processes; the test has ended all the same.
         let _ = Command::new(SCRIPT).arg("stop").arg(self.folder.path()).status();
     }
+}
+
+#[derive(QueryableByName)]
+struct Text {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    text: String,
 }
 
 pub(super) struct Ground {
@@ -124,8 +132,18 @@ impl Ground {
         PgConnection::establish(&self.database_url()).unwrap()
     }
 
+    pub(super) fn execute(&self, statements: &str) {
+        self.connect().batch_execute(statements).unwrap();
+    }
+
     pub(super) fn count(&self, query: &str) -> i64 {
         count(&mut self.connect(), query)
+    }
+
+    /// The only column of a query, which is called `text`.
+    pub(super) fn texts(&self, query: &str) -> BTreeSet<String> {
+        let rows: Vec<Text> = sql_query(query).load(&mut self.connect()).unwrap();
+        rows.into_iter().map(|row| row.text).collect()
     }
 
     pub(super) fn environment(&self) -> Vec<(String, String)> {

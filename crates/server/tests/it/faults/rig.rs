@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection;
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response, StatusCode};
@@ -110,15 +111,55 @@ impl Rig {
         ))
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Events of this user are too much for the table from now on.
+    pub(super) fn refuse_events_of(&self, user: &str) {
+        #[cfg(feature = "services")]
+        if let Some(ground) = &self.ground {
+            ground.execute(&format!(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
+                 CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW WHEN (NEW.user_id = '{user}') EXECUTE FUNCTION refuse()"
+            ));
+            return;
+        }
+        self.execute_embedded(&format!(
+            "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.user_id = '{user}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        ));
+    }
+
+    /// The opposite.
+    pub(super) fn take_all_events_again(&self) {
+        #[cfg(feature = "services")]
+        if let Some(ground) = &self.ground {
+            return ground.execute("DROP TRIGGER refuse ON events");
+        }
+        self.execute_embedded("DROP TRIGGER refuse");
+    }
+
+    fn execute_embedded(&self, statement: &str) {
+        let mut connection = self.embedded_tables();
+        connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+        connection.batch_execute(statement).unwrap();
+    }
+
+    fn embedded_tables(&self) -> SqliteConnection {
+        let file = self.data_dir().join("event-horizon.db");
+        SqliteConnection::establish(file.to_str().unwrap()).unwrap()
+    }
+
     /// The answer of a query whose only column is a number called `n`.
     pub(super) fn count_rows(&self, query: &str) -> i64 {
         #[cfg(feature = "services")]
         if let Some(ground) = &self.ground {
             return ground.count(query);
         }
-        let file = self.data_dir().join("event-horizon.db");
-        let mut connection = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
-        sql_query(query).get_result::<Count>(&mut connection).unwrap().n
+        sql_query(query)
+            .get_result::<Count>(&mut self.embedded_tables())
+            .unwrap()
+            .n
     }
 
     /// Every file of the store, whole or not; what the object store writes down beside them is no file.
@@ -142,6 +183,14 @@ impl Rig {
             kill(&mut self.workers.remove(0));
             self.add_worker();
         }
+    }
+
+    /// Another process at the door.
+    #[cfg(feature = "services")]
+    pub(super) fn replace_the_door(&mut self) {
+        kill(&mut self.door);
+        self.door = start(&self.place, "ingest", &self.environment);
+        self.address.lock().unwrap().clone_from(&self.door.url().to_owned());
     }
 
     pub(super) fn add_worker(&mut self) {

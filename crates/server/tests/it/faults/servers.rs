@@ -105,7 +105,7 @@ async fn until_no_upload_is_left(rig: &Rig, files: usize) {
     .await;
 }
 
-async fn until_ready(rig: &Rig) {
+pub(super) async fn until_ready(rig: &Rig) {
     super::rig::until(async || {
         let ready = rig.ask("/readyz").await.text().await.unwrap();
         ready.contains("\"ready\"").then_some(()).ok_or(ready)
