@@ -32,7 +32,7 @@ async fn accepted(stack: &Stack, recorded: &[u8]) -> (String, Value) {
 async fn cloud_events_of_the_python_sdk(stack: Stack) {
     let (_, binary) = accepted(
         &stack,
-        include_bytes!("../../samples/clients/cloudevents-python-binary.http"),
+        include_bytes!("../../../../ingest/tests/samples/clients/cloudevents-python-binary/01.txt"),
     )
     .await;
     assert_eq!(
@@ -43,7 +43,7 @@ async fn cloud_events_of_the_python_sdk(stack: Stack) {
     assert_eq!(binary["extra"]["source"], "/web", "{binary}");
     let (_, structured) = accepted(
         &stack,
-        include_bytes!("../../samples/clients/cloudevents-python-structured.http"),
+        include_bytes!("../../../../ingest/tests/samples/clients/cloudevents-python-structured/01.txt"),
     )
     .await;
     assert_eq!(
@@ -57,7 +57,7 @@ async fn a_service_worker_of_another_origin(stack: Stack) {
     let origin = "access-control-allow-origin: http://localhost:18090";
     let (head, _) = replay(
         &stack,
-        include_bytes!("../../samples/clients/chromium-sw-fetch-preflight.http"),
+        include_bytes!("../../../../ingest/tests/samples/clients/chromium-sw-fetch-json-cors/01.txt"),
     );
     assert!(head.starts_with("http/1.1 204"), "{head}");
     assert!(
@@ -66,7 +66,7 @@ async fn a_service_worker_of_another_origin(stack: Stack) {
     );
     let (head, event) = accepted(
         &stack,
-        include_bytes!("../../samples/clients/chromium-sw-fetch-json-cors.http"),
+        include_bytes!("../../../../ingest/tests/samples/clients/chromium-sw-fetch-json-cors/02.txt"),
     )
     .await;
     assert!(head.contains(origin), "{head}");
