@@ -9,10 +9,6 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-/// Many small, short-lived allocations on many threads are what this program does.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     commands::run()
 }
