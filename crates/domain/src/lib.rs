@@ -14,6 +14,8 @@ pub mod line;
 pub mod log_entry;
 pub mod message;
 pub mod stamper;
+pub mod stream_limit;
 pub mod time;
 pub mod time_series;
+pub mod watch_time;
 pub mod zone;
