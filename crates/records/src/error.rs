@@ -12,6 +12,9 @@ pub enum Error {
     /// Two units of work met; the adapter tries again by itself.
     #[error("two units of work met: {0}")]
     Contended(String),
+    /// It took longer than a statement may: the same call may do so every time, a smaller one need not.
+    #[error("the database gave up: {0}")]
+    TimedOut(String),
     /// The disk of the database is full.
     #[error("the database has no room left: {0}")]
     Full(String),
@@ -53,6 +56,7 @@ impl From<DieselError> for Error {
 impl Error {
     /// The drivers tell many causes apart by their words only.
     fn of_text(text: String) -> Self {
+        const TIMED_OUT: &[&str] = &["canceling statement due to statement timeout"];
         const CONTENDED: &[&str] = &["deadlock detected", "database is locked", "database table is locked"];
         const FULL: &[&str] = &["disk is full", "No space left on device", "could not extend file"];
         const UNAVAILABLE: &[&str] = &[
@@ -79,6 +83,8 @@ impl Error {
         let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
         if holds(CONTENDED) {
             Self::Contended(text)
+        } else if holds(TIMED_OUT) {
+            Self::TimedOut(text)
         } else if holds(FULL) {
             Self::Full(text)
         } else if holds(UNAVAILABLE) {
@@ -110,4 +116,17 @@ pub(crate) fn without_password(url: &str) -> String {
     };
     let user = login.split(':').next().unwrap_or_default();
     format!("{scheme}://{user}:***@{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_waited_for_again_but_a_statement_that_was_too_long_is_not() {
+        let waited = Error::of_text("canceling statement due to lock timeout".to_owned());
+        assert!(matches!(waited, Error::Unavailable(_)) && waited.is_passing());
+        let too_long = Error::of_text("canceling statement due to statement timeout".to_owned());
+        assert!(matches!(too_long, Error::TimedOut(_)) && !too_long.is_passing());
+    }
 }

@@ -137,7 +137,9 @@ impl SessionSettings {
         match self.class {
             Class::Slots => 2_000,
             Class::Reads => 10_000,
-            Class::Apply | Class::Background | Class::Import => 30_000,
+            // Less than whoever applies waits: he must hear that it was too much, and that it has ended.
+            Class::Apply => 15_000,
+            Class::Background | Class::Import => 30_000,
         }
     }
 

@@ -61,7 +61,8 @@ pub struct Settings {
     pub linger: Duration,
     /// So many frames an applier holds at once, those of its batch included. They lie in its memory, whatever their size.
     pub frames_unsettled_max: u16,
-    /// How long a transaction of events may take before its frames are given back.
+    /// How long a transaction of events may take before its frames are given back. The database gives up on a statement
+    /// before that, and then the frames are applied in smaller parts.
     pub apply_deadline: Duration,
 }
 

@@ -77,7 +77,9 @@ async fn attempt(role: Role, records: Records) -> anyhow::Result<Found> {
         }),
     };
     match tokio::task::spawn_blocking(look).await.context("the database")? {
-        Err(error) if error.is_passing() => Ok(Found::NotYet(error.to_string())),
+        Err(error) if error.is_passing() || matches!(error, records::Error::TimedOut(_)) => {
+            Ok(Found::NotYet(error.to_string()))
+        }
         outcome => outcome.context("the tables cannot be brought up to date"),
     }
 }

@@ -46,15 +46,20 @@ impl Store {
 
     /// From now on the tables refuse the events of one user, whoever comes with them.
     pub(crate) fn refuse(&self) {
+        self.refuse_because("refused on purpose");
+    }
+
+    /// The same, and they say so.
+    pub(crate) fn refuse_because(&self, reason: &str) {
         match self {
             Self::Sqlite(_) => self.execute(&format!(
                 "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.user_id = '{REFUSED_USER}'
-                 BEGIN SELECT RAISE(ABORT, 'refused on purpose'); END"
+                 BEGIN SELECT RAISE(ABORT, '{reason}'); END"
             )),
             #[cfg(feature = "services")]
             Self::Postgres(_) => self.execute(&format!(
                 "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-                 $$ BEGIN RAISE EXCEPTION 'refused on purpose'; END $$;
+                 $$ BEGIN RAISE EXCEPTION '{reason}'; END $$;
                  CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW
                  WHEN (NEW.user_id = '{REFUSED_USER}') EXECUTE FUNCTION refuse()"
             )),
