@@ -126,7 +126,8 @@ impl Frames {
         }
     }
 
-    fn are_settled(&self, mark: u64) -> bool {
+    fn are_settled(&mut self, mark: u64) -> bool {
+        self.forget_old();
         self.intakes == 0 || self.waiting.keys().next().is_none_or(|first| *first > mark)
     }
 }
@@ -169,5 +170,25 @@ impl Drop for WatchedIntake {
     fn drop(&mut self) {
         self.lane.frames().intakes -= 1;
         self.lane.fewer.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_frame_that_was_settled_elsewhere() {
+        let mut frames = Frames {
+            intakes: 1,
+            ..Frames::default()
+        };
+        frames.add(7);
+        assert!(!frames.are_settled(frames.numbered));
+        for waiting in frames.waiting.values_mut() {
+            waiting.since -= 2 * FORGET_AFTER;
+        }
+        assert!(frames.are_settled(frames.numbered));
+        assert!(frames.numbers.is_empty());
     }
 }
