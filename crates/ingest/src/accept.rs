@@ -29,6 +29,9 @@ pub(crate) const ACCEPT_DEADLINE: Duration = Duration::from_secs(2);
 /// The bodies of all requests whose events are not confirmed yet, and the frames that are made of them.
 const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
 
+/// What of it large bodies may take while they arrive: who sends one slowly holds up other large ones, but no small one.
+const ARRIVING_BYTES_MAX: usize = 32 << 20;
+
 /// Room for a body, until what it held is confirmed or refused.
 pub(crate) type Room = OwnedSemaphorePermit;
 
@@ -38,6 +41,7 @@ pub(crate) struct Accept {
     /// Makes the random part of ids out of their times: its keys differ in every process, and no process stamps a time twice.
     entropy: RandomState,
     room: Arc<Semaphore>,
+    arriving: Arc<Semaphore>,
     handover: Arc<Handover>,
     figures: Figures,
 }
@@ -64,6 +68,7 @@ impl Accept {
             stamper: Mutex::default(),
             entropy: RandomState::new(),
             room: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)),
+            arriving: Arc::new(Semaphore::new(ARRIVING_BYTES_MAX)),
             handover: Arc::new(Handover::new(queue, tasks, figures.clone())),
             figures,
         }
@@ -71,9 +76,12 @@ impl Accept {
 
     /// Refuses at once: who waits for room holds what he has.
     pub(crate) fn room_for(&self, bytes: usize) -> Result<Room, Problem> {
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).try_acquire_many_owned(permits);
-        room.map_err(|_| Problem::of(Code::TooBusy))
+        room_in(&self.room, bytes)
+    }
+
+    /// What a large body takes besides, as long as it is not all here.
+    pub(crate) fn room_to_arrive(&self, bytes: usize) -> Result<Room, Problem> {
+        room_in(&self.arriving, bytes)
     }
 
     /// Comes back when the event is durable; it may share its frame with others.
@@ -150,6 +158,12 @@ impl Accept {
     }
 }
 
+fn room_in(all: &Arc<Semaphore>, bytes: usize) -> Result<Room, Problem> {
+    let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+    let room = Arc::clone(all).try_acquire_many_owned(permits);
+    room.map_err(|_| Problem::of(Code::TooBusy))
+}
+
 impl Accepted {
     fn of(event: &Event) -> Self {
         Self {
@@ -168,13 +182,17 @@ async fn until_confirmed(accepted_at: Instant, confirmed: Answer) -> Result<(), 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::handover::tests::ScriptedQueue;
     use super::*;
 
+    pub(crate) fn accept() -> Accept {
+        Accept::new(ScriptedQueue::confirming(), Tasks::here())
+    }
+
     #[tokio::test]
     async fn there_is_room_for_so_much_and_no_more() {
-        let accept = Accept::new(ScriptedQueue::confirming(), Tasks::here());
+        let accept = accept();
         let most = accept.room_for(IN_FLIGHT_BYTES_MAX - 1).unwrap();
         let last = accept.room_for(1).unwrap();
         assert_eq!(accept.room_for(1).unwrap_err().code(), Code::TooBusy);

@@ -209,7 +209,9 @@ impl ResponseError for Problem {
 impl From<records::Error> for Problem {
     fn from(error: records::Error) -> Self {
         let code = match &error {
-            records::Error::Unavailable(_) | records::Error::Contended(_) => Code::DatabaseUnavailable,
+            records::Error::Unavailable(_) | records::Error::Contended(_) | records::Error::TimedOut(_) => {
+                Code::DatabaseUnavailable
+            }
             records::Error::Full(_) => Code::StorageFull,
             records::Error::Broken(_) => Code::Internal,
         };

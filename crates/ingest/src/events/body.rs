@@ -3,12 +3,13 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, web};
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
 use bytes::{Bytes, BytesMut};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
 
@@ -17,6 +18,8 @@ use crate::problem::{Code, Problem};
 
 /// What a post of events may hold, as it is sent and as it is unpacked.
 pub(crate) const BODY_BYTES_MAX: usize = 8 << 20;
+/// What is no larger is small: single events, and batches of the usual size.
+const SMALL_BYTES_MAX: usize = 256 << 10;
 /// A body must have arrived within this.
 const ARRIVAL_MAX: Duration = Duration::from_secs(60);
 /// zstd may want a window of this many bits of address: as much as a body may hold.
@@ -111,7 +114,7 @@ struct Parts {
 
 impl Parts {
     fn add(&mut self, part: Bytes) -> Result<(), Problem> {
-        if self.first.len() + self.joined.len() + part.len() > BODY_BYTES_MAX {
+        if self.bytes() + part.len() > BODY_BYTES_MAX {
             return Err(too_large());
         }
         if self.first.is_empty() && self.joined.is_empty() {
@@ -121,6 +124,10 @@ impl Parts {
         self.joined.extend_from_slice(&std::mem::take(&mut self.first));
         self.joined.extend_from_slice(&part);
         Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.first.len() + self.joined.len()
     }
 
     fn joined(self) -> Bytes {
@@ -136,13 +143,20 @@ fn length_of(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn arrival(accept: &Accept, mut payload: web::Payload) -> Result<(Bytes, Room), Problem> {
-    let mut room = accept.room_for(0)?;
+async fn arrival(
+    accept: &Accept,
+    mut payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+) -> Result<(Bytes, Room), Problem> {
+    let (mut room, mut arriving) = (accept.room_for(0)?, accept.room_to_arrive(0)?);
     let mut parts = Parts::default();
     while let Some(part) = payload.next().await {
         let part = part.map_err(|error| Problem::new(Code::BadRequest, format!("the body cannot be read: {error}")))?;
-        room.merge(accept.room_for(part.len())?);
+        let bytes = part.len();
+        room.merge(accept.room_for(bytes)?);
         parts.add(part)?;
+        if parts.bytes() > SMALL_BYTES_MAX {
+            arriving.merge(accept.room_to_arrive(bytes)?);
+        }
     }
     Ok((parts.joined(), room))
 }
@@ -170,4 +184,38 @@ fn malformed() -> Problem {
 
 fn too_large() -> Problem {
     Problem::of(Code::BodyTooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream::{self, pending};
+
+    use super::*;
+    use crate::accept::tests::accept;
+
+    const PART_BYTES: usize = 64 << 10;
+
+    fn parts(count: usize) -> impl Stream<Item = Result<Bytes, PayloadError>> + Unpin {
+        stream::iter((0..count).map(|_| Ok(Bytes::from_static(&[b' '; PART_BYTES]))))
+    }
+
+    #[tokio::test]
+    async fn large_bodies_that_never_end_leave_room_for_small_ones() {
+        let accept = accept();
+        let mut stalled: Vec<_> = (0..20)
+            .map(|_| Box::pin(arrival(&accept, parts(127).chain(pending()))))
+            .collect();
+        let refused = stalled.iter_mut().filter_map(FutureExt::now_or_never).count();
+        assert!((1..20).contains(&refused), "{refused}");
+        let large = arrival(&accept, parts(100)).await.unwrap_err();
+        assert_eq!(large.code(), Code::TooBusy);
+        let mut rooms = Vec::new();
+        for _ in 0..100 {
+            let (small, room) = arrival(&accept, parts(4)).await.unwrap();
+            assert_eq!(small.len(), SMALL_BYTES_MAX);
+            rooms.push(room);
+        }
+        drop((stalled, rooms));
+        assert!(arrival(&accept, parts(100)).await.is_ok());
+    }
 }
