@@ -23,6 +23,10 @@ const HEADERS_DEFAULT: HeaderValue = HeaderValue::from_static(
 );
 const ASKS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOWS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+/// What a page without an origin may do, one that was opened as a file or one in a sandbox: hand in events. Any site can
+/// make such a page, so it may neither read nor change anything.
+const OPEN_WITHOUT_ORIGIN: [&str; 4] = ["/", "/events", "/v1/event", "/v1/events"];
+const NO_ORIGIN: &str = "null";
 /// What machines look at; it holds nothing of the users.
 const OPEN_WITHOUT_KEY: [&str; 2] = ["/livez", "/readyz"];
 
@@ -37,14 +41,7 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(settings: &Settings, bound: SocketAddr) -> Self {
         let loopback = bound.ip().is_loopback();
-        let mut hosts: Vec<_> = settings
-            .allowed_hosts
-            .iter()
-            .map(|host| host.to_ascii_lowercase())
-            .collect();
-        if loopback {
-            hosts.push(CONTAINER_HOST.to_owned());
-        }
+        let hosts = settings.allowed_hosts.iter().map(|host| host.to_ascii_lowercase());
         let origins = settings
             .cors_origins
             .iter()
@@ -52,16 +49,18 @@ impl Gate {
             .collect();
         Self {
             loopback,
-            hosts,
+            hosts: hosts.collect(),
             origins,
             keys_required: settings.keys_required,
         }
     }
 
+    /// A name that somebody else's name server made up for our address is not ours. An address is nobody's name, so
+    /// where we are meant to be reached from elsewhere any address will do: health checks know us by no other.
     fn admits_host(&self, host: &str) -> bool {
         let name = host_name(host);
-        let unrestricted = !self.loopback && self.hosts.is_empty();
-        unrestricted || is_loopback_name(&name) || self.hosts.contains(&name)
+        let by_address = !self.loopback && name.parse::<IpAddr>().is_ok();
+        by_address || is_loopback_name(&name) || name == CONTAINER_HOST || self.hosts.contains(&name)
     }
 
     /// A page may call if it is ours, if it was allowed, or if all of this is on one machine.
@@ -71,7 +70,7 @@ impl Gate {
             return true;
         }
         let Some((_, origin_host)) = origin.split_once("://") else {
-            return self.loopback && origin == "null";
+            return false;
         };
         let own = host.is_some_and(|host| host.eq_ignore_ascii_case(origin_host));
         own || (self.loopback && is_loopback_name(&host_name(origin_host)))
@@ -136,9 +135,19 @@ impl Gate {
 
     fn admitted_origin(&self, request: &ServiceRequest) -> Option<HeaderValue> {
         let origin = request.headers().get(header::ORIGIN)?;
-        let admitted = self.admits_origin(origin.to_str().ok()?, text_of(request, &header::HOST));
+        let name = origin.to_str().ok()?;
+        let admitted = self.admits_origin(name, text_of(request, &header::HOST))
+            || (self.loopback && name == NO_ORIGIN && needs_no_origin(request));
         admitted.then(|| origin.clone())
     }
+}
+
+/// Posting events, asking whether that is allowed, and watching a job whose id one knows.
+fn needs_no_origin(request: &ServiceRequest) -> bool {
+    let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let posts = request.method() == Method::POST || asked.is_some_and(|method| method == "POST");
+    let posts_events = posts && OPEN_WITHOUT_ORIGIN.contains(&request.path());
+    posts_events || request.headers().contains_key(header::UPGRADE)
 }
 
 fn key_required() -> Problem {
@@ -218,8 +227,18 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_a_list_restricts_and_no_list_does_not() {
-        assert!(gate("0.0.0.0:8000", &[], &[]).admits_host("any.example"));
+    fn elsewhere_names_need_a_list_and_addresses_do_not() {
+        let without_list = gate("0.0.0.0:8000", &[], &[]);
+        for host in [
+            "10.0.0.7:8000",
+            "[2001:db8::7]:8000",
+            "localhost:8000",
+            "host.docker.internal",
+        ] {
+            assert!(without_list.admits_host(host), "{host}");
+        }
+        assert!(!without_list.admits_host("any.example"));
+        assert!(gate("0.0.0.0:8000", &["one.example"], &[]).admits_host("10.0.0.7"));
         assert!(!gate("0.0.0.0:8000", &["one.example"], &[]).admits_host("any.example"));
         assert!(gate("0.0.0.0:8000", &["one.example"], &[]).admits_host("localhost"));
     }
@@ -227,21 +246,22 @@ mod tests {
     #[test]
     fn origins_are_ours_allowed_or_local() {
         let local = gate("127.0.0.1:8000", &[], &[]);
-        for origin in [
-            "http://localhost:3000",
-            "https://127.0.0.1",
-            "null",
-            "http://[::1]:5173",
-        ] {
+        for origin in ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:5173"] {
             assert!(local.admits_origin(origin, Some("localhost:8000")), "{origin}");
         }
-        for origin in ["http://evil.example", "http://localhost.evil.example", "", "file"] {
+        for origin in [
+            "http://evil.example",
+            "http://localhost.evil.example",
+            "",
+            "file",
+            "null",
+        ] {
             assert!(!local.admits_origin(origin, Some("localhost:8000")), "{origin}");
         }
         let public = gate("0.0.0.0:8000", &[], &["https://App.example/"]);
         assert!(public.admits_origin("https://app.example", None));
         assert!(public.admits_origin("https://self.example:8000", Some("self.example:8000")));
-        for origin in ["null", "http://localhost", "http://app.example"] {
+        for origin in ["http://localhost", "http://app.example"] {
             assert!(!public.admits_origin(origin, Some("self.example:8000")), "{origin}");
         }
     }

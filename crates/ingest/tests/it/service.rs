@@ -161,20 +161,42 @@ async fn foreign_hosts_and_origins_are_sent_away() {
         post("http://evil.example").await.expect(403).problem(),
         "origin_not_allowed"
     );
-    for origin in ["http://localhost:5173", "null"] {
-        let answer = post(origin).await.expect(202);
-        assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
-        assert_eq!(answer.header("vary"), Some("Origin"));
-    }
+    let origin = "http://localhost:5173";
+    let answer = post(origin).await.expect(202);
+    assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
+    assert_eq!(answer.header("vary"), Some("Origin"));
     // Errors can be read by the page too.
     let wrong = server
-        .send(&request("GET", "/nothing", &[("origin", "null")], b""))
+        .send(&request("GET", "/nothing", &[("origin", origin)], b""))
         .await
         .expect(404);
     assert_eq!(
         (wrong.problem().as_str(), wrong.header("access-control-allow-origin")),
-        ("unknown_path", Some("null"))
+        ("unknown_path", Some(origin))
     );
+}
+
+/// Any site can put one into a sandbox: it may hand in events, and neither read nor change anything.
+#[tokio::test]
+async fn a_page_without_an_origin_may_only_post_events() {
+    let server = TestServer::start().await;
+    let origin = ("origin", "null");
+    let read = server
+        .send(&request("GET", "/v1/events", &[origin], b""))
+        .await
+        .expect(200);
+    assert_eq!(read.header("access-control-allow-origin"), None);
+    for (method, path) in [
+        ("POST", "/api/v1/jobs/01a1f8f8-733a-7226-93c4-73c6d51ffb22/cancel"),
+        ("POST", "/api/v1/files/upload"),
+        ("DELETE", "/api/v1/dead-letters/01a1f8f8-733a-7226-93c4-73c6d51ffb22"),
+        ("DELETE", "/v1/events"),
+    ] {
+        let acted = server.send(&request(method, path, &[origin], b"")).await.expect(403);
+        assert_eq!(acted.problem(), "origin_not_allowed", "{method} {path}");
+        let asking = [origin, ("access-control-request-method", method)];
+        server.send(&request("OPTIONS", path, &asking, b"")).await.expect(403);
+    }
 }
 
 #[tokio::test]
@@ -207,7 +229,7 @@ async fn preflights_are_answered_for_whom_they_may() {
 async fn pages_of_this_machine_may_post_events() {
     let server = TestServer::start().await;
     for origin in ["http://localhost:18090", "https://127.0.0.1", "null"] {
-        for path in ["/", "/events", "/v1/event", "/v1/events", "/analytics/event-counts"] {
+        for path in ["/", "/events", "/v1/event", "/v1/events"] {
             let headers = [
                 ("origin", origin),
                 ("access-control-request-method", "POST"),

@@ -97,7 +97,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: Default::Value("none"),
         kind: Kind::Origins,
         shown: Shown::Whole,
-        meaning: "Web origins whose pages may call beside our own; `*` is any. While bound to loopback every loopback origin and `null` may too.",
+        meaning: "Web origins whose pages may call beside our own; `*` is any. While bound to loopback every loopback origin may too, and a page without one may post events.",
     },
     Setting {
         env: "EH_ALLOWED_HOSTS",
@@ -105,7 +105,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: Default::Value("none"),
         kind: Kind::Hosts,
         shown: Shown::Whole,
-        meaning: "Names under which this server may be called beside its own. While bound to loopback the loopback names always are; elsewhere `none` means that every name is.",
+        meaning: "Names under which this server may be called, beside the loopback ones and `host.docker.internal`. Bound elsewhere than to loopback it may be called by any address too.",
     },
     Setting {
         env: "EH_DATA_DIR",
