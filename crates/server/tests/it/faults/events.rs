@@ -1,7 +1,7 @@
 //! Events under faults: what was answered with 202 is in the table once, and the counts are those of the rows.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use reqwest::{Client, StatusCode};
@@ -162,7 +162,9 @@ async fn what_the_table_refuses_is_a_dead_letter_and_can_be_replayed(rig: Rig) {
 
 #[cfg(feature = "services")]
 mod servers {
-    use super::{Arc, AtomicBool, JoinSet, Ledger, Ordering, Rig, assert_each_once, until, until_stored};
+    use std::sync::atomic::AtomicBool;
+
+    use super::{Arc, JoinSet, Ledger, Ordering, Rig, assert_each_once, until, until_stored};
     use crate::faults::ground::Ground;
     use crate::faults::servers::until_ready;
 
