@@ -144,8 +144,8 @@ mod postgres {
             &format!(
                 "INSERT INTO events (event_id, occurred_at, event_type, user_id, body)
                  SELECT gen_random_uuid(), '2025-05-01T00:00:00Z'::timestamptz + n * {step} * interval '1 microsecond',
-                        (ARRAY['view', 'click', 'watch'])[n % 3 + 1], 'user-' || n % 10000, repeat('x', 200)
-                 FROM generate_series(0, {events} - 1) AS n;
+                        (ARRAY['view', 'click', 'watch'])[(n % 3 + 1)::int], 'user-' || n % 10000, repeat('x', 200)
+                 FROM generate_series(0::bigint, {events} - 1) AS n;
                  INSERT INTO event_counts
                  SELECT date_bin('15 minutes', occurred_at, 'epoch'), event_type, count(*) FROM events GROUP BY 1, 2;
                  INSERT INTO event_types VALUES ('view'), ('click'), ('watch')"
