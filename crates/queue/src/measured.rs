@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use metrics::{counter, histogram};
 
-use crate::outstanding::{Outstanding, likeness};
+use crate::outstanding::Outstanding;
 use crate::{Backlog, DEADLINE_MAX, FRAME_BYTES_MAX, Frame, Intake, Lane, Lost, Queue, Refused};
 
 #[derive(Debug)]
@@ -26,10 +26,9 @@ impl Measured {
 
 impl Measured {
     async fn publish_watched(&self, lane: Lane, frame: Frame, deadline: Duration) -> Result<(), Refused> {
-        let likeness = likeness(&frame);
-        self.outstanding.add(lane, likeness);
+        let watched = self.outstanding.add(lane, &frame);
         let outcome = self.inner.publish(lane, frame, deadline).await;
-        if outcome.is_err() {
+        if let (Err(_), Some(likeness)) = (&outcome, watched) {
             self.outstanding.remove(lane, likeness);
         }
         outcome

@@ -44,9 +44,16 @@ struct Waiting {
 }
 
 impl Outstanding {
-    /// A frame is about to be published: it may be settled before its confirm is here.
-    pub(crate) fn add(&self, lane: Lane, likeness: u64) {
+    /// A frame is about to be published: it may be settled before its confirm is here. What it is recognised by, if
+    /// anybody here would settle it.
+    pub(crate) fn add(&self, lane: Lane, frame: &Frame) -> Option<u64> {
+        // An ingest of many has no intake: there a frame costs no more than this look.
+        if self.of(lane).frames().intakes == 0 {
+            return None;
+        }
+        let likeness = likeness(frame);
         self.of(lane).frames().add(likeness);
+        Some(likeness)
     }
 
     /// The frame was refused.
@@ -101,9 +108,6 @@ impl LaneOutstanding {
 
 impl Frames {
     fn add(&mut self, likeness: u64) {
-        if self.intakes == 0 {
-            return;
-        }
         self.forget_old();
         self.remove(likeness);
         self.numbered += 1;
@@ -133,7 +137,7 @@ impl Frames {
 }
 
 /// What a frame is recognised by when it comes out again.
-pub(crate) fn likeness(frame: &Frame) -> u64 {
+fn likeness(frame: &Frame) -> u64 {
     let mut hasher = DefaultHasher::new();
     frame.body.len().hash(&mut hasher);
     frame.body[..frame.body.len().min(KNOWN_BYTES)].hash(&mut hasher);
