@@ -7,7 +7,7 @@ mod shapes;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::harness::PATIENCE;
+use crate::harness::until;
 use crate::stack::Stack;
 
 /// Posts a body as `curl -d` does: with a media type that it is not of.
@@ -49,16 +49,4 @@ async fn until_counted(stack: &Stack, events: u64, query: &str) {
         (counted["total_events"] == events).then_some(()).ok_or(counted)
     })
     .await;
-}
-
-/// Asks until the answer is there; what it was instead is said when patience ends.
-async fn until<T>(mut ask: impl AsyncFnMut() -> Result<T, Value>) -> T {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(instead) => assert!(std::time::Instant::now() < deadline, "{instead}"),
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
 }

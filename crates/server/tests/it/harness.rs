@@ -1,6 +1,7 @@
 //! Runs the real binary in an empty folder: to its end, or as a server on a free port.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +15,8 @@ use tempfile::TempDir;
 
 /// For whatever must happen: generous, because nothing waits so long unless it never happens.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// An empty folder, where the binary is started and keeps its data.
 #[derive(Debug)]
@@ -212,6 +215,18 @@ fn follow_log(stderr: impl Read + Send + 'static, log: Arc<Mutex<Vec<Value>>>) -
         }
     });
     lines
+}
+
+/// Asks until the answer is there; what it was instead is said when patience ends.
+pub(crate) async fn until<T, E: Display>(mut ask: impl AsyncFnMut() -> Result<T, E>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(instead) => assert!(Instant::now() < deadline, "{instead}"),
+        }
+        tokio::time::sleep(ASK_AGAIN_AFTER).await;
+    }
 }
 
 /// A client that speaks to this computer only.

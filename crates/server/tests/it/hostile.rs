@@ -8,7 +8,6 @@ mod lines;
 mod requests;
 mod sockets;
 mod suites;
-mod wire;
 
 use std::collections::BTreeMap;
 

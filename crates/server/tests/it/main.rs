@@ -22,3 +22,4 @@ mod seam;
 mod settings;
 mod stack;
 mod stopping;
+mod wire;

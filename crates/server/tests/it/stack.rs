@@ -187,10 +187,15 @@ impl Stack {
 
     /// Everything a paged path has, page by page.
     pub(crate) async fn all(&self, path: &str) -> Vec<Value> {
+        self.all_by(700, path).await
+    }
+
+    /// The same, so many items a page.
+    pub(crate) async fn all_by(&self, limit: usize, path: &str) -> Vec<Value> {
         let (mut items, mut cursor) = (Vec::new(), String::new());
         loop {
             let separator = if path.contains('?') { '&' } else { '?' };
-            let page = self.get(&format!("{path}{separator}limit=700{cursor}")).await;
+            let page = self.get(&format!("{path}{separator}limit={limit}{cursor}")).await;
             items.extend(page["items"].as_array().unwrap().iter().cloned());
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),

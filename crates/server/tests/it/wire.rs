@@ -9,21 +9,21 @@ use crate::harness::PATIENCE;
 use crate::stack::Stack;
 
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     #[track_caller]
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 
     /// Status and code.
     #[track_caller]
-    pub(super) fn problem(&self) -> (u16, String) {
+    pub(crate) fn problem(&self) -> (u16, String) {
         assert!(self.head.contains("application/problem+json"), "{self:?}");
         (self.status, self.json()["code"].as_str().unwrap().to_owned())
     }
@@ -31,13 +31,13 @@ impl Answer {
 
 /// One connection.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(crate) struct Wire {
     socket: TcpStream,
     read: Vec<u8>,
 }
 
 impl Wire {
-    pub(super) async fn open(stack: &Stack) -> Self {
+    pub(crate) async fn open(stack: &Stack) -> Self {
         let url = stack.at("");
         let socket = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
         Self {
@@ -46,12 +46,12 @@ impl Wire {
         }
     }
 
-    pub(super) async fn send(mut self, bytes: &[u8]) -> Answer {
+    pub(crate) async fn send(mut self, bytes: &[u8]) -> Answer {
         self.try_send(bytes).await.expect("an answer")
     }
 
     /// Sends and waits for the answer; `None` if the server closes instead. It may answer early and stop reading.
-    pub(super) async fn try_send(&mut self, bytes: &[u8]) -> Option<Answer> {
+    pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> Option<Answer> {
         let (mut reader, mut writer) = self.socket.split();
         let sending = async {
             let _ = writer.write_all(bytes).await;
@@ -64,18 +64,18 @@ impl Wire {
         }
     }
 
-    pub(super) async fn write(&mut self, bytes: &[u8]) {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).await.unwrap();
     }
 
     /// The next answer; `None` if the server closes instead.
-    pub(super) async fn answer(&mut self) -> Option<Answer> {
+    pub(crate) async fn answer(&mut self) -> Option<Answer> {
         let answer = next_answer(&mut self.socket, &mut self.read);
         timeout(PATIENCE, answer).await.expect("an answer in time")
     }
 
     /// Says that nothing more will come.
-    pub(super) async fn end(&mut self) {
+    pub(crate) async fn end(&mut self) {
         self.socket.shutdown().await.unwrap();
     }
 }
@@ -109,36 +109,36 @@ async fn read_more(socket: &mut (impl AsyncReadExt + Unpin), read: &mut Vec<u8>)
 
 /// A form with one part, ready to be spoilt.
 #[derive(Clone, Debug)]
-pub(super) struct Form {
-    pub(super) boundary: String,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Form {
+    pub(crate) boundary: String,
+    pub(crate) body: Vec<u8>,
 }
 
-pub(super) const FILE_HEAD: &str = "Content-Disposition: form-data; name=\"file\"; filename=\"a.jsonl\"";
+pub(crate) const FILE_HEAD: &str = "Content-Disposition: form-data; name=\"file\"; filename=\"a.jsonl\"";
 
 impl Form {
-    pub(super) fn of(head: &str, content: &str) -> Self {
+    pub(crate) fn of(head: &str, content: &str) -> Self {
         Self::bounded_by("XX", head, content)
     }
 
-    pub(super) fn bounded_by(boundary: &str, head: &str, content: &str) -> Self {
+    pub(crate) fn bounded_by(boundary: &str, head: &str, content: &str) -> Self {
         Self {
             boundary: boundary.to_owned(),
             body: format!("--{boundary}\r\n{head}\r\n\r\n{content}\r\n--{boundary}--\r\n").into_bytes(),
         }
     }
 
-    pub(super) fn file(content: &str) -> Self {
+    pub(crate) fn file(content: &str) -> Self {
         Self::of(FILE_HEAD, content)
     }
 
-    pub(super) fn request(&self) -> Vec<u8> {
+    pub(crate) fn request(&self) -> Vec<u8> {
         let length = format!("Content-Length: {}", self.body.len());
         [self.head(&length).as_bytes(), &self.body].concat()
     }
 
     /// The head of the request, with more headers.
-    pub(super) fn head(&self, headers: &str) -> String {
+    pub(crate) fn head(&self, headers: &str) -> String {
         format!(
             "POST /api/v1/files/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=\"{}\"\r\n{headers}\r\n\r\n",
             self.boundary
@@ -146,6 +146,6 @@ impl Form {
     }
 }
 
-pub(super) fn get(path: &str) -> String {
+pub(crate) fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }

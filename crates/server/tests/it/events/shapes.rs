@@ -197,18 +197,7 @@ async fn pages_are_newest_first_and_complete(stack: Stack) {
         .collect();
     post(&stack, "/v1/events", format!("[{}]", events.join(","))).await;
     until_counted(&stack, 30, "").await;
-    let mut pages = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let page = stack
-            .get(&format!("/v1/events?user_id=u1&event_type=click&limit=4{cursor}"))
-            .await;
-        pages.extend(page["items"].as_array().unwrap().iter().cloned());
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => break,
-        }
-    }
+    let pages = stack.all_by(4, "/v1/events?user_id=u1&event_type=click").await;
     assert_eq!(pages.len(), 15);
     let times: Vec<_> = pages.iter().map(|event| event["timestamp"].as_str().unwrap()).collect();
     assert!(times.is_sorted_by(|earlier, later| earlier >= later), "{times:?}");

@@ -8,7 +8,8 @@ use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use super::rig::{Rig, in_both_modes, until};
+use super::rig::{Rig, in_both_modes};
+use crate::harness::until;
 
 in_both_modes!(
     [],

@@ -45,7 +45,7 @@ mod frozen {
 
     use super::{Content, DELAY_MS_MAX, Rig, SETTINGS};
     use crate::faults::ground::{Ground, count};
-    use crate::faults::rig::until;
+    use crate::harness::until;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_frozen_worker_is_taken_over_and_changes_nothing_when_it_wakes() {

@@ -1,7 +1,6 @@
 //! One process of all roles, or an ingest and its workers, each of which can be killed, frozen and started again.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types};
@@ -13,9 +12,7 @@ use super::content::Content;
 #[cfg(feature = "services")]
 use super::ground::Ground;
 use super::watch::{Address, Watch};
-use crate::harness::{PATIENCE, Place, Server, http};
-
-const ASK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+use crate::harness::{Place, Server, http, until};
 
 pub(super) struct Rig {
     client: Client,
@@ -304,18 +301,6 @@ impl Rig {
                 None => return lines,
             }
         }
-    }
-}
-
-/// Asks until the answer is there; what it was instead is said when patience ends.
-pub(super) async fn until<T>(mut ask: impl AsyncFnMut() -> Result<T, String>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match ask().await {
-            Ok(answer) => return answer,
-            Err(instead) => assert!(Instant::now() < deadline, "{instead}"),
-        }
-        tokio::time::sleep(ASK_AGAIN_AFTER).await;
     }
 }
 

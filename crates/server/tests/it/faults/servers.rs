@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::content::Content;
 use super::ground::Ground;
 use super::rig::Rig;
+use crate::harness::until;
 
 const SETTINGS: [(&str, &str); 2] = [("EH_CHUNK_BYTES", "4KiB"), ("EH_WORKER_LEASE_SECONDS", "2")];
 const WORKERS: usize = 3;
@@ -93,7 +94,7 @@ async fn a_store_that_goes_away_is_waited_for() {
 }
 
 async fn until_no_upload_is_left(rig: &Rig, files: usize) {
-    super::rig::until(async || {
+    until(async || {
         let rows = rig
             .ground()
             .count("SELECT count(*) AS n FROM jobs WHERE status = 'receiving'");
@@ -106,7 +107,7 @@ async fn until_no_upload_is_left(rig: &Rig, files: usize) {
 }
 
 pub(super) async fn until_ready(rig: &Rig) {
-    super::rig::until(async || {
+    until(async || {
         let ready = rig.ask("/readyz").await.text().await.unwrap();
         ready.contains("\"ready\"").then_some(()).ok_or(ready)
     })

@@ -8,7 +8,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::content::Content;
-use super::rig::{Rig, in_both_modes, until};
+use super::rig::{Rig, in_both_modes};
+use crate::harness::until;
 
 in_both_modes!([("EH_CHUNK_BYTES", "4KiB")], uploads_that_are_cut_leave_nothing,);
 

@@ -1,8 +1,8 @@
 //! Forms as no client should write them, and some as clients may.
 
-use super::wire::{FILE_HEAD, Form, Wire};
 use super::{GOOD, assert_memory_stayed_bounded, assert_still_works, refused, verdicts};
 use crate::stack::{Stack, in_both_modes};
+use crate::wire::{FILE_HEAD, Form, Wire};
 
 in_both_modes!(
     odd_but_valid_forms_are_taken,

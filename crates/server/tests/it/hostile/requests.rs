@@ -1,8 +1,8 @@
 //! HTTP at its edges: clients that are slow, old, hasty, or talk nonsense.
 
-use super::wire::{Form, Wire, get};
 use super::{GOOD, assert_memory_stayed_bounded, assert_still_works, verdicts_of};
 use crate::stack::{Stack, in_both_modes};
+use crate::wire::{Form, Wire, get};
 
 in_both_modes!(
     slow_clients_hold_up_nobody,

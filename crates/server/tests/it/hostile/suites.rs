@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::wire::{Form, Wire};
 use super::{GOOD, verdicts, verdicts_of};
 use crate::stack::{Stack, in_both_modes};
+use crate::wire::{Form, Wire};
 
 in_both_modes!(
     hostile_files_cost_only_their_broken_lines,
