@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// How deep arrays and objects may nest.
@@ -128,6 +129,15 @@ impl From<&serde_json::Error> for Malformed {
 pub(crate) fn detail_of(error: &serde_json::Error) -> String {
     let full = error.to_string();
     full.split(" at line ").next().unwrap_or(&full).to_owned()
+}
+
+/// Members to be written as an object, in this order.
+pub(crate) struct Members<'a, Name, Value>(pub(crate) &'a [(Name, Value)]);
+
+impl<Name: Serialize, Value: Serialize> Serialize for Members<'_, Name, Value> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 /// One of 128 bits for a name: names with different bits are different.
