@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::events::{self, FieldError, id_text};
 use crate::ids::{DeviceId, EventId, InvalidId, Slug, StreamId, UserId};
@@ -67,6 +67,8 @@ pub struct EventType(
 
 impl EventType {
     pub const WATCH: Self = Self(Cow::Borrowed("watch"));
+    pub const STREAM_STARTED: Self = Self(Cow::Borrowed("stream_started"));
+    pub const STREAM_ENDED: Self = Self(Cow::Borrowed("stream_ended"));
 
     pub fn as_str(&self) -> &str {
         &self.0
@@ -119,6 +121,11 @@ impl Verbatim {
 
     pub fn raw(&self) -> &RawValue {
         &self.0
+    }
+
+    /// Writes a value; one that JSON has no words for is `null`. Texts, numbers and what is made of them never are.
+    pub(crate) fn of(value: &impl Serialize) -> Self {
+        Self(to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 
     /// Its members, if it is an object.

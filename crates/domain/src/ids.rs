@@ -140,6 +140,18 @@ uuid_id!(
     /// One frame that could not be applied. The same frame has the same id, however often it is delivered.
     DeadLetterId
 );
+uuid_id!(
+    /// One message to somebody. The same reason for it has the same id, however often it is found.
+    NotificationId
+);
+
+impl NotificationId {
+    pub fn of(rule: &str, user: &UserId, cause: EventId) -> Self {
+        let mut id = user.as_str().as_bytes().to_vec();
+        id.extend_from_slice(cause.0.as_bytes());
+        Self(derived("notification", rule.as_bytes(), &id))
+    }
+}
 
 impl DeadLetterId {
     pub fn of_frame(frame: &[u8]) -> Self {
@@ -188,6 +200,15 @@ impl EventId {
     /// The id of an event that stands in a file without one: a second run over the file finds the same.
     pub fn of_line(job: JobId, line_no: u64) -> Self {
         Self(derived("line", job.0.as_bytes(), &line_no.to_be_bytes()))
+    }
+
+    /// The id of what the product itself says about a stream: that it began, or ended, after its start at that time.
+    pub fn of_stream(event_type: &str, user: &UserId, stream: &StreamId, started_at: Timestamp) -> Self {
+        let scope = [event_type, user.as_str()].map(|part| derived("stream", part.as_bytes(), b""));
+        let scope = [scope[0].as_bytes().as_slice(), scope[1].as_bytes()].concat();
+        let mut id = started_at.as_micros().to_be_bytes().to_vec();
+        id.extend_from_slice(stream.as_str().as_bytes());
+        Self(derived("stream", &scope, &id))
     }
 
     fn kept_or_derived(kind: &str, scope: &str, id: &str) -> Result<Option<Self>, InvalidId> {

@@ -13,6 +13,8 @@ pub mod json;
 pub mod line;
 pub mod log_entry;
 pub mod message;
+pub mod notification;
+pub mod rules;
 pub mod stamper;
 pub mod stream_limit;
 pub mod time;
