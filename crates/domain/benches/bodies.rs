@@ -79,6 +79,7 @@ fn drafts(body: &str) -> Vec<Draft> {
 fn stamp(draft: Draft) -> Event {
     let received_at = Timestamp::from_micros(1_795_168_809_023_999);
     let stamp = Stamp {
+        position_unit: domain::watch_time::PositionUnit::Seconds,
         event_id: EventId::stamped(received_at, 7),
         timestamp: received_at,
         received_at,

@@ -70,6 +70,7 @@ fn heartbeat(n: i64, at: i64) -> Event {
         format!(r#"{{"user":"username","slug":"show_slug","at":{at},"session_id":"5f0c9d5e6a","timestamp":"{sent}"}}"#);
     let received_at = sent.plus_micros(35_000);
     let stamp = Stamp {
+        position_unit: PositionUnit::Seconds,
         event_id: EventId::stamped(received_at, 7),
         timestamp: received_at,
         received_at,

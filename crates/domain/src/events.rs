@@ -94,6 +94,10 @@ pub(crate) fn is_number(raw: &RawValue) -> bool {
         .starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
+pub(crate) fn number_in(raw: &RawValue) -> Option<f64> {
+    is_number(raw).then(|| raw.get().parse().ok()).flatten()
+}
+
 /// Looks at the fields of one object and gathers what is wrong with them.
 struct Fields<'o, 'a> {
     path: &'static str,
@@ -152,8 +156,7 @@ fn id(raw: &RawValue) -> Result<(), String> {
 }
 
 fn number(raw: &RawValue, range: RangeInclusive<f64>) -> Result<(), String> {
-    let number = is_number(raw).then(|| raw.get().parse::<f64>().ok()).flatten();
-    match number {
+    match number_in(raw) {
         Some(number) if range.contains(&number) => Ok(()),
         Some(_) if *range.end() == f64::MAX => Err(format!("must be at least {}", range.start())),
         Some(_) => Err(format!("must be from {} to {}", range.start(), range.end())),

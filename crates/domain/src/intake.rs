@@ -12,11 +12,14 @@ pub mod analytics;
 pub mod body;
 pub mod cloud_event;
 
+use std::borrow::Cow;
+
 use crate::event::{Event, EventType, Verbatim};
 use crate::events::{FieldCode, FieldError};
 use crate::ids::{DeviceId, EventId, InvalidId, Slug, UserId};
 use crate::json::Object;
 use crate::time::Timestamp;
+use crate::watch_time::PositionUnit;
 
 /// How long one event may be, as it is written.
 pub const EVENT_BYTES_MAX: usize = 64 * 1024;
@@ -52,8 +55,17 @@ pub struct Draft {
     device_id: Option<DeviceId>,
     timestamp: Option<ClientTime>,
     slug: Option<Slug>,
+    /// Where a heartbeat's position stands that is none in one unit: only the door knows the unit.
+    misplaced: Option<Misplaced>,
     payload: Verbatim,
     extra: Option<Verbatim>,
+}
+
+/// A position beyond what a unit allows, as the client called it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Misplaced {
+    unit: PositionUnit,
+    field: Cow<'static, str>,
 }
 
 /// A client's timestamp, and under which name it stood.
@@ -71,6 +83,8 @@ pub struct Stamp {
     /// The time of an event whose client gave none.
     pub timestamp: Timestamp,
     pub received_at: Timestamp,
+    /// In what heartbeats count positions.
+    pub position_unit: PositionUnit,
 }
 
 impl Draft {
@@ -100,8 +114,17 @@ impl Draft {
         self.event_id.and_then(EventId::stamped_at)
     }
 
-    /// Makes the event. Only a timestamp too far ahead of the receipt is an error.
+    fn misplaced_in(&self, unit: PositionUnit) -> Option<FieldError> {
+        let misplaced = self.misplaced.as_ref().filter(|misplaced| misplaced.unit == unit)?;
+        Some(FieldError::invalid(misplaced.field.as_ref(), unit.refusal()))
+    }
+
+    /// Makes the event. Only a timestamp too far ahead of the receipt is an error, and a position that is none in the door's
+    /// unit.
     pub fn stamp(self, stamp: Stamp) -> Result<Event, FieldError> {
+        if let Some(error) = self.misplaced_in(stamp.position_unit) {
+            return Err(error);
+        }
         let client_timed = self.timestamp.is_some();
         let is_possible = |at: &Timestamp| *at <= stamp.received_at.plus_micros(AHEAD_MICROS_MAX);
         let timestamp = match self.timestamp {

@@ -16,6 +16,7 @@ use crate::intake::{self, EVENT_BYTES_MAX, Stamp};
 use crate::json::{Malformed, Object};
 use crate::log_entry::LogEntry;
 use crate::time::Timestamp;
+use crate::watch_time::PositionUnit;
 
 /// Why a line is rejected: a closed list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -141,6 +142,8 @@ pub struct LineOrigin {
     pub job_created_at: Timestamp,
     pub received_at: Timestamp,
     pub kind: LineKind,
+    /// In what heartbeats count positions.
+    pub position_unit: PositionUnit,
 }
 
 /// What a line is.
@@ -205,6 +208,7 @@ fn read_event(text: &str, object: &Object<'_>, origin: &LineOrigin) -> Result<Ev
         event_id: EventId::of_line(origin.job_id, origin.line_no),
         timestamp: origin.job_created_at.plus_micros(line_micros),
         received_at: origin.received_at,
+        position_unit: origin.position_unit,
     };
     draft.stamp(stamp).map_err(|error| wrong_fields(vec![error]))
 }

@@ -247,6 +247,7 @@ fn the_strict_door_shares_the_body() {
 fn stamped(draft: Draft) -> Event {
     let receipt = Timestamp::parse("2026-05-28T10:00:00Z").unwrap();
     let stamp = Stamp {
+        position_unit: domain::watch_time::PositionUnit::Seconds,
         event_id: EventId::stamped(receipt, 7),
         timestamp: receipt,
         received_at: receipt,

@@ -16,6 +16,7 @@ use uuid::Uuid;
 fn origin(kind: LineKind) -> LineOrigin {
     let job_created_at = Timestamp::parse("2026-05-28T10:00:00Z").unwrap();
     LineOrigin {
+        position_unit: domain::watch_time::PositionUnit::Seconds,
         job_id: JobId::new(Uuid::from_u128(7)),
         line_no: 3,
         job_created_at,
@@ -192,6 +193,7 @@ fn outcome(line: &[u8], line_no: u64) -> &'static str {
     match read_line(
         &storable(text),
         &LineOrigin {
+            position_unit: domain::watch_time::PositionUnit::Seconds,
             line_no,
             ..origin(LineKind::Auto)
         },

@@ -44,6 +44,7 @@ fn drafts(body: Body) -> Vec<Draft> {
 /// None if its time lies in the future.
 fn stamp(draft: Draft) -> Option<Event> {
     let stamp = Stamp {
+        position_unit: domain::watch_time::PositionUnit::Seconds,
         event_id: EventId::stamped(RECEIVED_AT, 7),
         timestamp: RECEIVED_AT,
         received_at: RECEIVED_AT,

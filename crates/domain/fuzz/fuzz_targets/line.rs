@@ -16,6 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(storable(&text), text, "what is storable stays as it is");
     for (line_no, kind) in LineKind::ALL.into_iter().enumerate() {
         let origin = LineOrigin {
+            position_unit: domain::watch_time::PositionUnit::Seconds,
             job_id: JobId::new(Uuid::nil()),
             line_no: line_no as u64 + 1,
             job_created_at: CREATED_AT,

@@ -175,22 +175,28 @@ impl<'o, 'a> Envelope<'o, 'a> {
 
     /// The error with its field called as the client called it.
     pub(super) fn as_written(&self, mut error: FieldError) -> FieldError {
-        if let Some((_, name)) = self.names.iter().find(|(canonical, _)| *canonical == error.field) {
-            error.field = (*name).to_owned();
-        } else if let Some(name) = self.payload_name
-            && let Some(inside) = error.field.strip_prefix(PAYLOAD[0])
-        {
-            error.field = format!("{name}{inside}");
-        } else if let Some(flat) = error.field.strip_prefix("payload.")
-            && self.payload.is_none()
-            && self
-                .rest
-                .iter()
-                .any(|member| flat.split('.').next() == Some(member.name))
-        {
-            error.field = flat.to_owned();
-        }
+        error.field = self.name_of(&error.field).into_owned();
         error
+    }
+
+    /// What the client calls a field of the canonical shape.
+    pub(super) fn name_of<'f>(&self, field: &'f str) -> Cow<'f, str> {
+        if let Some((_, name)) = self.names.iter().find(|(canonical, _)| *canonical == field) {
+            return Cow::Borrowed(name);
+        }
+        if let Some(name) = self.payload_name
+            && let Some(inside) = field.strip_prefix(PAYLOAD[0])
+        {
+            return Cow::Owned(format!("{name}{inside}"));
+        }
+        let flat = field.strip_prefix("payload.").filter(|flat| self.has_beside(flat));
+        Cow::Borrowed(flat.unwrap_or(field))
+    }
+
+    /// Whether a field of the payload stands at the top, where there is no payload.
+    fn has_beside(&self, flat: &str) -> bool {
+        let first = flat.split('.').next();
+        self.payload.is_none() && self.rest.iter().any(|member| first == Some(member.name))
     }
 }
 

@@ -5,11 +5,11 @@ use std::str::FromStr;
 use serde_json::value::RawValue;
 
 use super::envelope::{EVENT_TYPE, Envelope, Member, PAYLOAD, USER_ID};
-use super::{ClientTime, Draft};
+use super::{ClientTime, Draft, Misplaced};
 use crate::event::{EventType, Verbatim, slug_of};
-use crate::events::{FieldError, id_text, is_number};
+use crate::events::{FieldError, id_text, is_number, watch};
 use crate::ids::{DeviceId, EventId, InvalidId, Slug, UserId};
-use crate::json;
+use crate::json::{self, Object};
 use crate::time::Timestamp;
 
 /// Gathers everything that is wrong, so that a client hears all of it at once.
@@ -42,7 +42,12 @@ pub(super) fn draft(envelope: &Envelope<'_, '_>) -> Result<Draft, Vec<FieldError
         });
     match (user_id, event_type, device_id, timestamp, event_id, content) {
         (Some(user_id), Some(event_type), Some(device_id), Some(timestamp), Some(event_id), Some(content)) => {
-            let Content { payload, extra, slug } = content;
+            let Content {
+                payload,
+                extra,
+                slug,
+                misplaced,
+            } = content;
             Ok(Draft {
                 event_id,
                 event_type,
@@ -50,6 +55,7 @@ pub(super) fn draft(envelope: &Envelope<'_, '_>) -> Result<Draft, Vec<FieldError
                 device_id,
                 timestamp,
                 slug,
+                misplaced,
                 payload,
                 extra,
             })
@@ -92,6 +98,7 @@ struct Content {
     payload: Verbatim,
     extra: Option<Verbatim>,
     slug: Option<Slug>,
+    misplaced: Option<Misplaced>,
 }
 
 fn content(envelope: &Envelope<'_, '_>, event_type: &EventType) -> Result<Content, Vec<FieldError>> {
@@ -102,6 +109,7 @@ fn content(envelope: &Envelope<'_, '_>, event_type: &EventType) -> Result<Conten
             payload,
             extra,
             slug: None,
+            misplaced: None,
         });
     };
     let Some(object) = payload.object() else {
@@ -112,7 +120,20 @@ fn content(envelope: &Envelope<'_, '_>, event_type: &EventType) -> Result<Conten
         return Err(errors.into_iter().map(|error| envelope.as_written(error)).collect());
     }
     let slug = slug_of(event_type, &object);
-    Ok(Content { payload, extra, slug })
+    let misplaced = misplaced(envelope, event_type, &object);
+    Ok(Content {
+        payload,
+        extra,
+        slug,
+        misplaced,
+    })
+}
+
+fn misplaced(envelope: &Envelope<'_, '_>, event_type: &EventType, payload: &Object<'_>) -> Option<Misplaced> {
+    let is_watch = *event_type == EventType::WATCH;
+    let unit = is_watch.then(|| watch::unit_refused(payload)).flatten()?;
+    let field = envelope.name_of(watch::POSITION);
+    Some(Misplaced { unit, field })
 }
 
 fn required<T>(

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::event::{Event, EventType};
 use crate::events::watch::POSITION_SECONDS_MAX;
-use crate::events::{id_text, is_number, present};
+use crate::events::{id_text, number_in, present};
 use crate::ids::{EventId, Slug, UserId};
 use crate::time::Timestamp;
 
@@ -50,6 +50,8 @@ pub enum PositionUnit {
 pub struct UnknownUnit;
 
 impl PositionUnit {
+    pub const ALL: [Self; 2] = [Self::Seconds, Self::Milliseconds];
+
     const fn per_second(self) -> f64 {
         match self {
             Self::Seconds => 1.0,
@@ -59,14 +61,25 @@ impl PositionUnit {
 
     /// The position that a client wrote, rounded to the millisecond; else the rest of a sentence that begins with its field.
     pub fn millis(self, raw: &RawValue) -> Result<i64, String> {
-        let number: Option<f64> = is_number(raw).then(|| raw.get().parse().ok()).flatten();
-        let number = number.ok_or_else(|| "must be a number".to_owned())?;
-        let largest = POSITION_SECONDS_MAX * self.per_second();
-        let position = (0.0..=largest).contains(&number).then(|| number / self.per_second());
+        let number = number_in(raw).ok_or_else(|| "must be a number".to_owned())?;
+        let position = self.allows(number).then(|| number / self.per_second());
         position
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .and_then(|at| i64::try_from((at + HALF_A_MILLISECOND).as_millis()).ok())
-            .ok_or_else(|| format!("must be from 0 to {largest}"))
+            .ok_or_else(|| self.refusal())
+    }
+
+    pub(crate) fn allows(self, number: f64) -> bool {
+        (0.0..=self.largest()).contains(&number)
+    }
+
+    /// What is said of a position that is not allowed.
+    pub(crate) fn refusal(self) -> String {
+        format!("must be from 0 to {}", self.largest())
+    }
+
+    fn largest(self) -> f64 {
+        POSITION_SECONDS_MAX * self.per_second()
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 mod cloud_events;
+mod positions;
 mod shapes;
 mod types;
 
@@ -26,6 +27,7 @@ fn read(text: &str) -> Result<Draft, Vec<FieldError>> {
 
 fn stamp(draft: Draft) -> Result<Event, FieldError> {
     draft.stamp(Stamp {
+        position_unit: domain::watch_time::PositionUnit::Seconds,
         event_id: STAMPED,
         timestamp: receipt().plus_micros(1),
         received_at: receipt(),

@@ -100,7 +100,12 @@ fn payloads_with_one_thing_wrong() {
         ("watch", r#"{"slug":"s"}"#, "payload.at", MissingField),
         ("watch", r#"{"slug":"s","at":"1"}"#, "payload.at", InvalidField),
         ("watch", r#"{"slug":"s","at":-0.1}"#, "payload.at", InvalidField),
-        ("watch", r#"{"slug":"s","at":10000000.1}"#, "payload.at", InvalidField),
+        (
+            "watch",
+            r#"{"slug":"s","at":10000000000.1}"#,
+            "payload.at",
+            InvalidField,
+        ),
         ("watch", r#"{"slug":"","at":1}"#, "payload.slug", InvalidField),
         ("watch", r#"{"slug":"a\nb","at":1}"#, "payload.slug", InvalidField),
         ("watch", r#"{"slug":true,"at":1}"#, "payload.slug", InvalidField),

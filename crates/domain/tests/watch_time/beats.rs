@@ -65,7 +65,7 @@ fn the_limit_is_in_the_unit() {
 
 #[test]
 fn units_have_names() {
-    for unit in [PositionUnit::Seconds, PositionUnit::Milliseconds] {
+    for unit in PositionUnit::ALL {
         assert_eq!(unit.to_string().parse(), Ok(unit));
         assert_eq!(serde_json::to_string(&unit).unwrap(), format!("\"{unit}\""));
     }

@@ -25,6 +25,7 @@ fn time(millis: i64) -> Timestamp {
 fn stamp(text: &str, received_at: Timestamp) -> Event {
     let draft = intake::read(&Object::parse(text).unwrap()).unwrap();
     let stamp = Stamp {
+        position_unit: PositionUnit::Seconds,
         event_id: EventId::stamped(received_at, 0),
         timestamp: received_at,
         received_at,
