@@ -1,0 +1,10 @@
+DROP TABLE stream_news;
+DROP TABLE stream_slots;
+DROP TABLE watch_edge;
+DROP TABLE user_totals;
+DROP TABLE movie_buckets;
+DROP TABLE movie_totals;
+DROP TABLE watch_bases;
+DROP TABLE watch_pairs;
+DROP INDEX events_by_pair;
+ALTER TABLE events DROP COLUMN slug;
