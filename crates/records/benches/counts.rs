@@ -109,9 +109,9 @@ mod sqlite {
             .execute_batch(&format!(
                 "PRAGMA synchronous = OFF;
                  WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {events})
-                 INSERT INTO events
-                 SELECT randomblob(16), 1746057600000000 + n * {step}, iif(n % 3 = 0, 'view', iif(n % 3 = 1, 'click', 'watch')),
-                        'user-' || (n % 10000), NULL, hex(zeroblob(100))
+                 INSERT INTO events (event_id, occurred_at, event_type, user_id, body)
+                 SELECT CAST(printf('%016d', n) AS BLOB), 1746057600000000 + n * {step}, iif(n % 3 = 0, 'view', iif(n % 3 = 1, 'click', 'watch')),
+                        'user-' || (n % 10000), hex(zeroblob(100))
                  FROM numbers;
                  INSERT INTO event_counts
                  SELECT occurred_at - occurred_at % 900000000, event_type, count(*) FROM events GROUP BY 1, 2;
@@ -143,7 +143,7 @@ mod postgres {
             &url,
             &format!(
                 "INSERT INTO events (event_id, occurred_at, event_type, user_id, body)
-                 SELECT gen_random_uuid(), '2025-05-01T00:00:00Z'::timestamptz + n * {step} * interval '1 microsecond',
+                 SELECT lpad(n::text, 32, '0')::uuid, '2025-05-01T00:00:00Z'::timestamptz + n * {step} * interval '1 microsecond',
                         (ARRAY['view', 'click', 'watch'])[(n % 3 + 1)::int], 'user-' || n % 10000, repeat('x', 200)
                  FROM generate_series(0::bigint, {events} - 1) AS n;
                  INSERT INTO event_counts

@@ -108,7 +108,7 @@ fn stored(records: &Records, batches: &[Vec<Event>], counted: bool) -> Duration 
     let began = Instant::now();
     for batch in batches {
         let new = records.run(Class::Apply, |unit| {
-            let new = unit.insert_new(batch, None)?;
+            let new = unit.insert_new(batch, records::Origin::DOOR)?;
             if counted {
                 let fresh = batch.iter().zip(&new).filter(|(_, new)| **new).map(|(event, _)| event);
                 unit.add_counts(&counts::count(fresh))?;

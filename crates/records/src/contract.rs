@@ -22,7 +22,12 @@ mod events;
 mod files;
 mod forgetting;
 mod lines;
+mod rules;
 mod stores;
+mod streams;
+mod watch_bases;
+mod watch_time;
+mod watch_totals;
 mod work;
 
 use stores::Store;

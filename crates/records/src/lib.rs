@@ -3,8 +3,9 @@
 //! A caller hands over a closure and gets a [`Unit`] that is one transaction: all of it is committed, or none. The
 //! adapters only load and save; what is loaded, decided and saved, and in which order, is written once by the callers.
 //!
-//! Locks are taken in one order everywhere: jobs, chunks, stages, entries, keys of events, events, types of events, counts,
-//! dead letters; several rows of one kind sorted by key. That order is why two units never wait for each other.
+//! Locks are taken in one order everywhere: slots, jobs, chunks, stages, entries, keys of events, events, the edge of watch
+//! time, pairs, movies and their buckets, users, types of events, counts, dead letters; several rows of one kind sorted by
+//! key. That order is why two units never wait for each other. News of streams is taken without waiting, at any place.
 
 mod adapter;
 mod counts;
@@ -32,10 +33,14 @@ use tokio::sync::Semaphore;
 use crate::adapter::Adapter;
 pub use crate::entries::{Entries, Entry};
 pub use crate::error::{Error, OpenError, Result};
+pub use crate::months::forgotten_before;
 pub use crate::transition::Transition;
 pub use crate::unit::{
-    Advance, ChunkRows, Claim, CountDifference, CountRows, Counts, DeadLetter, DeadRows, EntryFilter, EventFilter,
-    EventRows, JobRows, Lease, LogRows, NewJob, OpenWork, Received, Reject, StoredEntry, Unit,
+    Advance, ChunkRows, Claim, CountDifference, CountRows, Counts, DeadLetter, DeadRows, Due, EntryFilter, EventFilter,
+    EventRows, EvidenceRows, JobRows, Lease, LogRows, MovieTotals, NewJob, NoticeRows, NotificationFilter,
+    NotificationRows, OpenWork, Origin, Received, ReceivedNotice, Reject, RuleRows, SlotRows, StoredEntry, TotalsMove,
+    Tried, Unit, UserSlots, UserTotals, WAKES_OF_USER_MAX, WaitsFor, Wake, WakeRows, WatchDifference, WatchRows,
+    WatchTotalRows, WatermarkRows,
 };
 
 /// Who asks. Each class has its own bounded pool, so that one cannot starve another; on SQLite, where one writer
@@ -65,7 +70,8 @@ impl Class {
     /// How many of a class work at once; more wait.
     const fn connections_max(self) -> u32 {
         match self {
-            Self::Slots | Self::Reads | Self::Apply => 4,
+            Self::Slots => 8,
+            Self::Reads | Self::Apply => 4,
             Self::Background => 2,
             Self::Import => 3,
         }

@@ -7,6 +7,11 @@ use chrono::{DateTime, Datelike, NaiveDate};
 use domain::time::Timestamp;
 use uuid::Uuid;
 
+/// Where forgetting what lies before `cut` ends: whole months go, and the one of the cut stays.
+pub fn forgotten_before(cut: Timestamp) -> Timestamp {
+    Month::of(cut).begins_at()
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Month {
     year: i32,

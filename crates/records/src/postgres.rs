@@ -19,6 +19,13 @@ mod events;
 mod jobs;
 mod logs;
 mod new_events;
+mod rules;
+mod streams;
+mod watch_time;
+mod watch_totals;
+
+#[cfg(test)]
+pub(crate) use rules::due_wakes_query;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
@@ -119,7 +126,7 @@ impl Adapter for Postgres {
 
 impl Unit for Tx<'_> {
     fn ping(&mut self) -> Result<()> {
-        sql_query("SELECT EXISTS (SELECT 1 FROM jobs), EXISTS (SELECT 1 FROM dead_letters)")
+        sql_query("SELECT EXISTS (SELECT 1 FROM jobs), EXISTS (SELECT 1 FROM dead_letters), EXISTS (SELECT 1 FROM stream_news)")
             .execute(self.connection)?;
         Ok(())
     }

@@ -20,6 +20,11 @@ mod events;
 mod jobs;
 mod logs;
 mod payload;
+mod rules;
+mod streams;
+mod watch_pairs;
+mod watch_time;
+mod watch_totals;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
 
@@ -133,7 +138,7 @@ impl Adapter for Sqlite {
 
 impl Unit for Tx<'_> {
     fn ping(&mut self) -> Result<()> {
-        sql_query("SELECT EXISTS (SELECT 1 FROM jobs), EXISTS (SELECT 1 FROM dead_letters)")
+        sql_query("SELECT EXISTS (SELECT 1 FROM jobs), EXISTS (SELECT 1 FROM dead_letters), EXISTS (SELECT 1 FROM stream_news)")
             .execute(self.connection)?;
         Ok(())
     }
@@ -201,7 +206,8 @@ impl Drop for Turn<'_> {
 #[cfg(test)]
 mod tests {
     use diesel::QueryableByName;
-    use diesel::sql_types::{Integer, Text};
+    use diesel::sql_types::{Integer, Nullable, Text};
+    use diesel_migrations::MigrationHarness;
 
     use super::*;
 
@@ -226,6 +232,41 @@ mod tests {
             })
             .unwrap();
         assert_eq!((settings.synchronous, settings.journal_mode.as_str()), (FULL, "wal"));
+    }
+
+    #[derive(QueryableByName)]
+    struct Watched {
+        #[diesel(sql_type = Nullable<Text>)]
+        slug: Option<String>,
+    }
+
+    /// Heartbeats from before there was watch time are found by their movie.
+    #[test]
+    fn stored_heartbeats_are_told_their_movie() {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Sqlite::open(&folder.path().join("test.db")).unwrap();
+        sqlite
+            .write(Class::Background, |connection| {
+                for _before in ["imports", "events"] {
+                    connection.run_next_migration(MIGRATIONS).unwrap();
+                }
+                connection.batch_execute(
+                    r#"INSERT INTO events (event_id, occurred_at, event_type, user_id, body) VALUES
+                           (x'01', 1, 'watch', 'u', '{"payload":{"slug":"big \"buck\"","at":1}}'),
+                           (x'02', 2, 'watch', 'u', '{"payload":{"slug":70000000000000000001,"at":1}}'),
+                           (x'03', 3, 'view', 'u', '{"payload":{"slug":"m","url":"/"}}')"#,
+                )?;
+                Ok(())
+            })
+            .unwrap();
+        sqlite.migrate().unwrap();
+        let found: Vec<Watched> = sqlite
+            .write(Class::Background, |connection| {
+                Ok(sql_query("SELECT slug FROM events ORDER BY event_id").load(connection)?)
+            })
+            .unwrap();
+        let found: Vec<_> = found.iter().map(|event| event.slug.as_deref()).collect();
+        assert_eq!(found, [Some(r#"big "buck""#), Some("70000000000000000001"), None]);
     }
 
     #[test]

@@ -11,10 +11,26 @@ use domain::line::RejectCode;
 use domain::log_entry::Level;
 use domain::time::Timestamp;
 
+pub(crate) use self::rules::LOOKED_AT_MAX;
+pub use self::rules::{
+    Due, EvidenceRows, NoticeRows, NotificationFilter, NotificationRows, ReceivedNotice, RuleRows, Tried,
+    WAKES_OF_USER_MAX, WaitsFor, Wake, WakeRows, WatermarkRows,
+};
+pub(crate) use self::rules::{WORKERS_KNOWN_FOR, last_to_forget};
+pub use self::streams::{SlotRows, UserSlots};
+pub use self::watch_time::WatchRows;
+pub use self::watch_totals::{MovieTotals, TotalsMove, UserTotals, WatchDifference, WatchTotalRows};
 use crate::{Entries, Result};
 
+mod rules;
+mod streams;
+mod watch_time;
+mod watch_totals;
+
 /// One transaction over all tables.
-pub trait Unit: JobRows + ChunkRows + LogRows + EventRows + CountRows + DeadRows {
+pub trait Unit:
+    JobRows + ChunkRows + LogRows + EventRows + CountRows + DeadRows + WatchRows + WatchTotalRows + SlotRows + RuleRows
+{
     /// Whether the store answers, and has the tables.
     fn ping(&mut self) -> Result<()>;
 }
@@ -196,6 +212,23 @@ pub trait LogRows {
     fn rejects_of(&mut self, id: JobId, after_line: u64, limit: u32) -> Result<Vec<Reject>>;
 }
 
+/// How events came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file that they came with.
+    pub job_id: Option<JobId>,
+    /// Whether somebody may be told because of them.
+    pub live: bool,
+}
+
+impl Origin {
+    /// Over HTTP.
+    pub const DOOR: Self = Self {
+        job_id: None,
+        live: true,
+    };
+}
+
 /// Which events, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
@@ -209,7 +242,7 @@ pub struct EventFilter {
 
 pub trait EventRows {
     /// Stores what is new; the events are distinct and sorted by id. True: it is new.
-    fn insert_new(&mut self, events: &[Event], job_id: Option<JobId>) -> Result<Vec<bool>>;
+    fn insert_new(&mut self, events: &[Event], origin: Origin) -> Result<Vec<bool>>;
     fn event(&mut self, id: EventId) -> Result<Option<Event>>;
     fn events(&mut self, filter: &EventFilter) -> Result<Vec<Event>>;
     /// Forgets some of the events that happened before the month of `cut`, with their counts. False: there are no more.

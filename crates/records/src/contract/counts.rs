@@ -236,7 +236,7 @@ fn counts_that_differ_from_rows_are_named(Store { records, .. }: &Store) {
     records.run(Class::Apply, |unit| unit.add_counts(&added)).unwrap();
     let uncounted = [event(3, at.plus_micros(7), "location")];
     records
-        .run(Class::Apply, |unit| unit.insert_new(&uncounted, None))
+        .run(Class::Apply, |unit| unit.insert_new(&uncounted, crate::Origin::DOOR))
         .unwrap();
     let difference = |quarter, of: &str, counted, stored| CountDifference {
         quarter,

@@ -5,7 +5,7 @@ use domain::ids::{DeviceId, EventId, UserId};
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::EventFilter;
+use crate::{EventFilter, Origin};
 
 on_every_store!(
     an_event_is_new_once,
@@ -65,7 +65,7 @@ pub(super) fn store(records: &Records, events: &[Event]) -> usize {
     sorted.sort_by_key(|event| event.event_id);
     let new = records
         .run(Class::Apply, |unit| {
-            let new = unit.insert_new(&sorted, None)?;
+            let new = unit.insert_new(&sorted, Origin::DOOR)?;
             let fresh = sorted.iter().zip(&new).filter(|(_, new)| **new).map(|(event, _)| event);
             unit.add_counts(&domain::counts::count(fresh))?;
             Ok(new)
@@ -100,7 +100,11 @@ fn shown(event: &Event) -> Event {
 
 fn an_event_is_new_once(Store { records, .. }: &Store) {
     let events: Vec<Event> = (0..3).map(view).collect();
-    let insert = |events: &[Event]| records.run(Class::Apply, |unit| unit.insert_new(events, None)).unwrap();
+    let insert = |events: &[Event]| {
+        records
+            .run(Class::Apply, |unit| unit.insert_new(events, Origin::DOOR))
+            .unwrap()
+    };
     assert_eq!(insert(&events[..2]), [true, true]);
     assert_eq!(insert(&events), [false, false, true]);
     assert_eq!(insert(&[]), [false; 0]);
@@ -142,8 +146,8 @@ fn what_a_unit_has_stored_is_not_new_to_itself(Store { records, .. }: &Store) {
     let events: Vec<Event> = (0..200).map(view).collect();
     let new = records
         .run(Class::Apply, |unit| {
-            let first = unit.insert_new(&events[..150], None)?;
-            Ok([first, unit.insert_new(&events, None)?])
+            let first = unit.insert_new(&events[..150], Origin::DOOR)?;
+            Ok([first, unit.insert_new(&events, Origin::DOOR)?])
         })
         .unwrap();
     assert!(new[0].iter().all(|new| *new));

@@ -3,7 +3,7 @@
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{OptionalExtension, RunQueryDsl, sql_query};
 use domain::event::{Event, EventType};
-use domain::ids::{EventId, JobId, UserId};
+use domain::ids::{EventId, UserId};
 use domain::time::Timestamp;
 
 use super::Tx;
@@ -12,14 +12,14 @@ use super::event_months::partition;
 use super::jobs::time;
 use crate::months::Month;
 use crate::rows::{self, CountRow, EventCountRow, EventRow};
-use crate::{EventFilter, EventRows, Result};
+use crate::{EventFilter, EventRows, Origin, Result};
 
 /// How many events, or keys of events, are forgotten in one transaction where they cannot be forgotten by month.
 const FORGOTTEN_AT_ONCE_MAX: i64 = 5_000;
 
 impl EventRows for Tx<'_> {
-    fn insert_new(&mut self, events: &[Event], job_id: Option<JobId>) -> Result<Vec<bool>> {
-        self.insert_new_events(events, job_id)
+    fn insert_new(&mut self, events: &[Event], origin: Origin) -> Result<Vec<bool>> {
+        self.insert_new_events(events, origin)
     }
 
     fn event(&mut self, id: EventId) -> Result<Option<Event>> {

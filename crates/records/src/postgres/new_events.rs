@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::Tx;
 use super::jobs::time;
-use crate::{Error, Result, rows};
+use crate::{Error, Origin, Result, rows};
 
 #[derive(QueryableByName)]
 struct IdRow {
@@ -29,22 +29,22 @@ struct IdRow {
 /// Arrays, and no copy into a stage: in batches of 10 to 1,000 events they are faster, and at 5,000 as fast.
 const INSERT: &str = "
     WITH given AS MATERIALIZED (
-        SELECT *, $7 AS job_id FROM unnest($1, $2, $3, $4, $5, $6)
-        AS g (event_id, occurred_at, event_type, user_id, body, keyed)),
+        SELECT *, $8 AS job_id, $9 AS live FROM unnest($1, $2, $3, $4, $5, $6, $7)
+        AS g (event_id, occurred_at, event_type, user_id, slug, body, keyed)),
     fresh AS (
         INSERT INTO event_keys (event_id, occurred_at, stray)
         SELECT event_id, occurred_at, false FROM given WHERE keyed ORDER BY event_id
         ON CONFLICT DO NOTHING
         RETURNING event_id)
-    INSERT INTO events (event_id, occurred_at, event_type, user_id, job_id, body)
-    SELECT event_id, occurred_at, event_type, user_id, job_id, body FROM given
+    INSERT INTO events (event_id, occurred_at, event_type, user_id, slug, job_id, live, body)
+    SELECT event_id, occurred_at, event_type, user_id, slug, job_id, live, body FROM given
     WHERE NOT keyed OR event_id IN (SELECT event_id FROM fresh)
     ORDER BY occurred_at, event_id
     ON CONFLICT DO NOTHING
     RETURNING uuid_send(event_id) AS event_id";
 
 impl Tx<'_> {
-    pub(super) fn insert_new_events(&mut self, events: &[Event], job_id: Option<JobId>) -> Result<Vec<bool>> {
+    pub(super) fn insert_new_events(&mut self, events: &[Event], origin: Origin) -> Result<Vec<bool>> {
         let mut given = Vec::with_capacity(events.len());
         for event in events {
             let keyed = match place_told(event) {
@@ -54,7 +54,7 @@ impl Tx<'_> {
             };
             given.push(Given { event, keyed });
         }
-        let mut new = self.insert_given(&given, job_id)?;
+        let mut new = self.insert_given(&given, origin)?;
         self.withdraw_strays(&given, &mut new)?;
         Ok(events
             .iter()
@@ -100,7 +100,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn insert_given(&mut self, given: &[Given<'_>], job_id: Option<JobId>) -> Result<HashSet<Uuid>> {
+    fn insert_given(&mut self, given: &[Given<'_>], origin: Origin) -> Result<HashSet<Uuid>> {
         let texts = |of: fn(&Event) -> &str| given.iter().map(|given| of(given.event)).collect::<Vec<_>>();
         let bodies: Vec<String> = given
             .iter()
@@ -113,9 +113,11 @@ impl Tx<'_> {
             .bind::<Array<Timestamptz>, _>(times.collect::<Vec<_>>())
             .bind::<Array<Text>, _>(texts(|event| event.event_type.as_str()))
             .bind::<Array<Text>, _>(texts(|event| event.user_id.as_str()))
+            .bind::<Array<Nullable<Text>>, _>(given.iter().map(|given| rows::watched(given.event)).collect::<Vec<_>>())
             .bind::<Array<Text>, _>(bodies)
             .bind::<Array<Bool>, _>(given.iter().map(|given| given.keyed).collect::<Vec<_>>())
-            .bind::<Nullable<SqlUuid>, _>(job_id.map(JobId::as_uuid))
+            .bind::<Nullable<SqlUuid>, _>(origin.job_id.map(JobId::as_uuid))
+            .bind::<Bool, _>(origin.live)
             .load(self.connection)?;
         ids(&new)
     }

@@ -28,6 +28,12 @@ pub(crate) fn body(event: &Event) -> Result<String> {
     serde_json::to_string(event).map_err(|error| Error::Broken(error.to_string()))
 }
 
+/// The movie that a heartbeat is about; its heartbeats are found again by it.
+pub(crate) fn watched(event: &Event) -> Option<&str> {
+    let slug = event.slug.as_ref().filter(|_| event.event_type == EventType::WATCH)?;
+    Some(slug.as_str())
+}
+
 #[derive(QueryableByName)]
 pub(crate) struct TypeRow {
     #[diesel(sql_type = Text)]

@@ -145,6 +145,6 @@ fn plain(stretch: &Stretch) -> Value {
 }
 
 /// SQLite has no arrays, but it reads JSON.
-fn as_json(rows: impl Iterator<Item = Value>) -> String {
+pub(super) fn as_json(rows: impl Iterator<Item = Value>) -> String {
     Value::Array(rows.collect()).to_string()
 }

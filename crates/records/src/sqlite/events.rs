@@ -2,19 +2,19 @@
 
 use diesel::QueryResult;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel::{OptionalExtension, RunQueryDsl, sql_query};
 use domain::counts::QUARTER_MICROS;
 use domain::event::{Event, EventType};
-use domain::ids::{EventId, JobId, UserId};
+use domain::ids::{EventId, UserId};
 use domain::time::Timestamp;
 
 use super::Tx;
 use super::jobs::key;
 use crate::months::Month;
 use crate::rows::{self, EventCountRow, EventRow};
-use crate::{EventFilter, EventRows, Result};
+use crate::{EventFilter, EventRows, Origin, Result};
 
 /// How many events are forgotten in one transaction.
 const FORGOTTEN_AT_ONCE_MAX: i64 = 5_000;
@@ -26,7 +26,9 @@ struct NewRow<'a> {
     occurred_at: i64,
     event_type: &'a str,
     user_id: &'a str,
+    slug: Option<&'a str>,
     job_id: Option<&'a [u8]>,
+    live: bool,
     body: String,
 }
 
@@ -37,7 +39,9 @@ impl QueryId for NewRow<'_> {
 
 impl QueryFragment<Sqlite> for NewRow<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql("INSERT INTO events (event_id, occurred_at, event_type, user_id, job_id, body) VALUES (");
+        out.push_sql(
+            "INSERT INTO events (event_id, occurred_at, event_type, user_id, slug, job_id, live, body) VALUES (",
+        );
         out.push_bind_param::<Binary, _>(self.event_id)?;
         out.push_sql(", ");
         out.push_bind_param::<BigInt, _>(&self.occurred_at)?;
@@ -46,7 +50,11 @@ impl QueryFragment<Sqlite> for NewRow<'_> {
         out.push_sql(", ");
         out.push_bind_param::<Text, _>(self.user_id)?;
         out.push_sql(", ");
+        out.push_bind_param::<Nullable<Text>, _>(&self.slug)?;
+        out.push_sql(", ");
         out.push_bind_param::<Nullable<Binary>, _>(&self.job_id)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Bool, _>(&self.live)?;
         out.push_sql(", ");
         out.push_bind_param::<Text, _>(&self.body)?;
         out.push_sql(") ON CONFLICT DO NOTHING");
@@ -57,8 +65,8 @@ impl QueryFragment<Sqlite> for NewRow<'_> {
 impl RunQueryDsl<SqliteConnection> for NewRow<'_> {}
 
 impl EventRows for Tx<'_> {
-    fn insert_new(&mut self, events: &[Event], job_id: Option<JobId>) -> Result<Vec<bool>> {
-        let job_id = job_id.map(key);
+    fn insert_new(&mut self, events: &[Event], origin: Origin) -> Result<Vec<bool>> {
+        let job_id = origin.job_id.map(key);
         let insert = |event: &Event| {
             let id = event.event_id.as_uuid();
             let row = NewRow {
@@ -66,7 +74,9 @@ impl EventRows for Tx<'_> {
                 occurred_at: event.timestamp.as_micros(),
                 event_type: event.event_type.as_str(),
                 user_id: event.user_id.as_str(),
+                slug: rows::watched(event),
                 job_id: job_id.as_deref(),
+                live: origin.live,
                 body: rows::body(event)?,
             };
             Ok(row.execute(self.connection)? == 1)

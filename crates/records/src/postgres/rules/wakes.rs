@@ -1,0 +1,204 @@
+//! Wakes, found at the oldest end of what may be taken.
+
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::{RunQueryDsl, sql_query};
+use domain::ids::{EventId, JobId, UserId};
+use domain::time::Timestamp;
+
+use super::bound;
+use crate::postgres::Tx;
+use crate::postgres::jobs::time;
+use crate::rows::rules::{WaitingRow, WakeRow, waits_for};
+use crate::unit::LOOKED_AT_MAX;
+use crate::{Due, Result, WAKES_OF_USER_MAX, Wake, WakeRows, rows};
+
+const WAKES: &str = "
+    SELECT w.rule, uuid_send(w.cause) AS cause, w.user_id, (extract(epoch FROM w.cause_at) * 1000000)::bigint AS cause_at,
+           (extract(epoch FROM w.due_at) * 1000000)::bigint AS due_at, w.waits_for_watermark,
+           uuid_send(w.job_id) AS job_id
+    FROM wakes w";
+
+/// What a user is locked by. The table is part of it: users of another schema are others.
+macro_rules! lock_of {
+    ($user:literal) => {
+        concat!("hashtextextended(", $user, ", 'wakes'::regclass::oid::bigint)")
+    };
+}
+
+/// So many wakes are looked at for each one that is wanted: some are of users whom others hold.
+const LOOKED_AT_PER_WAKE: u32 = 4;
+
+/// First a look, at no more than few from the oldest end of each index; from one file to the next it is one step, however many
+/// wakes wait for each. Then the users, tried one after the other until there are enough. At last the rows, as they are now:
+/// whoever had the user before may have changed them since the look.
+const HOLD_DUE: &str = concat!(
+    "WITH RECURSIVE files (job_id) AS (
+         (SELECT job_id FROM wakes WHERE job_id IS NOT NULL ORDER BY job_id LIMIT 1)
+         UNION ALL
+         SELECT (SELECT w.job_id FROM wakes w WHERE w.job_id > files.job_id ORDER BY w.job_id LIMIT 1)
+         FROM files WHERE files.job_id IS NOT NULL),
+     ended AS (
+         SELECT job_id FROM files
+         WHERE job_id IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM jobs j
+                           WHERE j.job_id = files.job_id AND j.status IN ('receiving', 'queued', 'processing'))),
+     due AS MATERIALIZED (
+         (SELECT rule, cause, user_id, due_at FROM wakes
+          WHERE job_id IS NULL AND NOT waits_for_watermark AND due_at <= $1 ORDER BY due_at LIMIT $3)
+         UNION ALL
+         (SELECT rule, cause, user_id, due_at FROM wakes
+          WHERE job_id IS NULL AND waits_for_watermark AND due_at <= $2 ORDER BY due_at LIMIT $3)
+         UNION ALL
+         (SELECT of_file.* FROM ended CROSS JOIN LATERAL (
+              SELECT rule, cause, user_id, due_at FROM wakes
+              WHERE job_id = ended.job_id AND due_at <= $1 ORDER BY due_at LIMIT $3) of_file
+          LIMIT $3)
+         ORDER BY due_at LIMIT $3),
+     fair AS MATERIALIZED (
+         SELECT rule, cause, user_id
+         FROM (SELECT due.*, row_number() OVER (PARTITION BY user_id ORDER BY due_at) AS place FROM due) placed
+         WHERE place <= $5
+         ORDER BY due_at),
+     held AS MATERIALIZED (
+         SELECT rule, cause FROM fair WHERE pg_try_advisory_xact_lock(",
+    lock_of!("user_id"),
+    ") LIMIT $4)"
+);
+
+const LOCK_USERS: &str = concat!(
+    "SELECT pg_advisory_xact_lock(key)
+     FROM (SELECT DISTINCT ",
+    lock_of!("name"),
+    " AS key FROM unnest($1) AS u (name) ORDER BY key) keys"
+);
+
+/// Its parameters: now, the last settled time, how many wakes to look at, how many to hold, and how many of one user.
+pub(crate) fn due_wakes_query() -> String {
+    format!(
+        "{HOLD_DUE}
+         {WAKES} JOIN held USING (rule, cause)
+         WHERE w.due_at <= CASE WHEN w.waits_for_watermark THEN $2 ELSE $1 END
+         ORDER BY w.due_at
+         FOR UPDATE OF w SKIP LOCKED"
+    )
+}
+
+impl WakeRows for Tx<'_> {
+    fn insert_wakes(&mut self, wakes: &[Wake]) -> Result<()> {
+        if wakes.is_empty() {
+            return Ok(());
+        }
+        self.write_wakes(
+            wakes,
+            "due_at = excluded.due_at, waits_for_watermark = excluded.waits_for_watermark, job_id = excluded.job_id
+             WHERE excluded.due_at < wakes.due_at",
+        )
+    }
+
+    fn due_wakes(&mut self, due: Due) -> Result<Vec<Wake>> {
+        let held = self.wakes_due_among(due.limit.saturating_mul(LOOKED_AT_PER_WAKE), due)?;
+        if held.len() >= usize::try_from(due.limit).unwrap_or(usize::MAX) {
+            return Ok(held);
+        }
+        self.wakes_due_among(LOOKED_AT_MAX, due)
+    }
+
+    fn lock_users(&mut self, users: &[UserId]) -> Result<()> {
+        sql_query(LOCK_USERS)
+            .bind::<Array<Text>, _>(users.iter().map(UserId::as_str).collect::<Vec<_>>())
+            .execute(self.connection)?;
+        Ok(())
+    }
+
+    fn wakes_of(&mut self, user: &UserId, rule: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Wake>> {
+        let found: Vec<WakeRow> = sql_query(format!(
+            "{WAKES} WHERE w.user_id = $1 AND w.rule = $2 AND w.cause_at >= $3 AND w.cause_at <= $4
+             ORDER BY w.cause_at, w.cause"
+        ))
+        .bind::<Text, _>(user.as_str())
+        .bind::<Text, _>(rule)
+        .bind::<Timestamptz, _>(bound(from))
+        .bind::<Timestamptz, _>(bound(to))
+        .load(self.connection)?;
+        rows::all(found)
+    }
+
+    fn timers_before(
+        &mut self,
+        user: &UserId,
+        rule: &str,
+        before: Timestamp,
+        due_after: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Wake>> {
+        let found: Vec<WakeRow> = sql_query(format!(
+            "{WAKES} WHERE w.user_id = $1 AND w.rule = $2 AND w.cause_at < $3 AND w.due_at > $4
+               AND w.job_id IS NULL AND NOT w.waits_for_watermark
+             ORDER BY w.cause_at DESC, w.cause LIMIT $5"
+        ))
+        .bind::<Text, _>(user.as_str())
+        .bind::<Text, _>(rule)
+        .bind::<Timestamptz, _>(bound(before))
+        .bind::<Timestamptz, _>(bound(due_after))
+        .bind::<BigInt, _>(i64::from(limit))
+        .load(self.connection)?;
+        rows::all(found)
+    }
+
+    fn put_wake(&mut self, wake: &Wake) -> Result<()> {
+        self.write_wakes(
+            std::slice::from_ref(wake),
+            "user_id = excluded.user_id, cause_at = excluded.cause_at, due_at = excluded.due_at,
+             waits_for_watermark = excluded.waits_for_watermark, job_id = excluded.job_id",
+        )
+    }
+
+    fn drop_wake(&mut self, rule: &str, cause: EventId) -> Result<()> {
+        sql_query("DELETE FROM wakes WHERE rule = $1 AND cause = $2")
+            .bind::<Text, _>(rule)
+            .bind::<SqlUuid, _>(cause.as_uuid())
+            .execute(self.connection)?;
+        Ok(())
+    }
+
+    fn wakes_waiting(&mut self) -> Result<(u64, Option<Timestamp>)> {
+        let waiting: WaitingRow = sql_query(
+            "SELECT count(*) AS wakes, (extract(epoch FROM min(due_at)) * 1000000)::bigint AS due_at FROM wakes",
+        )
+        .get_result(self.connection)?;
+        Ok(waiting.into())
+    }
+}
+
+impl Tx<'_> {
+    fn wakes_due_among(&mut self, looked_at: u32, due: Due) -> Result<Vec<Wake>> {
+        let held: Vec<WakeRow> = sql_query(due_wakes_query())
+            .bind::<Timestamptz, _>(bound(due.now))
+            .bind::<Timestamptz, _>(bound(due.last_settled()))
+            .bind::<BigInt, _>(i64::from(looked_at))
+            .bind::<BigInt, _>(i64::from(due.limit))
+            .bind::<BigInt, _>(i64::from(WAKES_OF_USER_MAX))
+            .load(self.connection)?;
+        rows::all(held)
+    }
+
+    /// `instead` is what becomes of a wake that is there already.
+    fn write_wakes(&mut self, wakes: &[Wake], instead: &str) -> Result<()> {
+        let (for_watermark, jobs): (Vec<_>, Vec<_>) = wakes.iter().map(waits_for).unzip();
+        let times = |of: fn(&Wake) -> Timestamp| wakes.iter().map(|wake| time(of(wake))).collect::<Vec<_>>();
+        sql_query(format!(
+            "INSERT INTO wakes (rule, cause, user_id, cause_at, due_at, waits_for_watermark, job_id)
+             SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (rule, cause) DO UPDATE SET {instead}"
+        ))
+        .bind::<Array<Text>, _>(wakes.iter().map(|wake| wake.rule.as_str()).collect::<Vec<_>>())
+        .bind::<Array<SqlUuid>, _>(wakes.iter().map(|wake| wake.cause.as_uuid()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(wakes.iter().map(|wake| wake.user_id.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Timestamptz>, _>(times(|wake| wake.cause_at))
+        .bind::<Array<Timestamptz>, _>(times(|wake| wake.due_at))
+        .bind::<Array<Bool>, _>(for_watermark)
+        .bind::<Array<Nullable<SqlUuid>>, _>(jobs.into_iter().map(|job| job.map(JobId::as_uuid)).collect::<Vec<_>>())
+        .execute(self.connection)?;
+        Ok(())
+    }
+}

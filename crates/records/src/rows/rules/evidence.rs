@@ -1,0 +1,80 @@
+//! Rows of what rules look at.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use domain::event::Event;
+use domain::ids::{JobId, UserId};
+use domain::rules::Happened;
+use domain::time::Timestamp;
+
+use crate::rows::{self, EventRow, job_id, known};
+use crate::{Error, Result};
+
+#[derive(QueryableByName)]
+pub(crate) struct HappenedRow {
+    #[diesel(embed)]
+    event: EventRow,
+    #[diesel(sql_type = Bool)]
+    live: bool,
+    #[diesel(sql_type = Nullable<Binary>)]
+    job_id: Option<Vec<u8>>,
+}
+
+impl TryFrom<HappenedRow> for Happened {
+    type Error = Error;
+
+    fn try_from(row: HappenedRow) -> Result<Self> {
+        Ok(Self {
+            event: Event::try_from(row.event)?,
+            live: row.live,
+            job_id: row.job_id.as_deref().map(job_id).transpose()?,
+        })
+    }
+}
+
+/// Of the rows that may have happened in a stretch, by the times of their clients, those that did.
+pub(crate) fn happened_in(found: Vec<HappenedRow>, from: Timestamp, to: Timestamp) -> Result<Vec<Happened>> {
+    let mut happened: Vec<Happened> = rows::all(found)?;
+    happened.retain(|one| (from..=to).contains(&one.at()));
+    Ok(happened)
+}
+
+#[derive(QueryableByName)]
+pub(crate) struct UserRow {
+    #[diesel(sql_type = Text)]
+    user_id: String,
+}
+
+impl TryFrom<UserRow> for UserId {
+    type Error = Error;
+
+    fn try_from(row: UserRow) -> Result<Self> {
+        known("user", &row.user_id)
+    }
+}
+
+#[derive(QueryableByName)]
+pub(crate) struct JobIdRow {
+    #[diesel(sql_type = Binary)]
+    job_id: Vec<u8>,
+}
+
+impl TryFrom<JobIdRow> for JobId {
+    type Error = Error;
+
+    fn try_from(row: JobIdRow) -> Result<Self> {
+        job_id(&row.job_id)
+    }
+}
+
+#[derive(QueryableByName)]
+pub(crate) struct TimeRow {
+    #[diesel(sql_type = Nullable<BigInt>)]
+    at: Option<i64>,
+}
+
+impl From<TimeRow> for Option<Timestamp> {
+    fn from(row: TimeRow) -> Self {
+        row.at.map(Timestamp::from_micros)
+    }
+}

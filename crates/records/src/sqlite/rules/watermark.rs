@@ -1,0 +1,47 @@
+//! How far what was accepted has been applied.
+
+use std::time::Duration;
+
+use diesel::sql_types::{BigInt, Text};
+use diesel::{RunQueryDsl, sql_query};
+use domain::time::Timestamp;
+
+use crate::rows::micros;
+use crate::rows::rules::TimeRow;
+use crate::sqlite::Tx;
+use crate::sqlite::jobs::now_micros;
+use crate::unit::WORKERS_KNOWN_FOR;
+use crate::{Result, WatermarkRows};
+
+impl WatermarkRows for Tx<'_> {
+    fn note_watermark(&mut self, worker: &str, accepted_before: Timestamp) -> Result<()> {
+        sql_query("INSERT OR REPLACE INTO watermarks (worker, accepted_before, seen_at) VALUES (?1, ?2, ?3)")
+            .bind::<Text, _>(worker)
+            .bind::<BigInt, _>(accepted_before.as_micros())
+            .bind::<BigInt, _>(now_micros())
+            .execute(self.connection)?;
+        sql_query("DELETE FROM watermarks WHERE seen_at < ?1")
+            .bind::<BigInt, _>(now_micros() - micros(WORKERS_KNOWN_FOR))
+            .execute(self.connection)?;
+        Ok(())
+    }
+
+    fn forget_watermark(&mut self, worker: &str) -> Result<()> {
+        sql_query("DELETE FROM watermarks WHERE worker = ?1")
+            .bind::<Text, _>(worker)
+            .execute(self.connection)?;
+        Ok(())
+    }
+
+    fn watermark(&mut self, alive_within: Duration) -> Result<Option<Timestamp>> {
+        let applied: TimeRow = sql_query(
+            "SELECT min(w.accepted_before,
+                        coalesce((SELECT min(j.created_at) FROM jobs j
+                                  WHERE j.status IN ('queued', 'processing') AND j.notify), w.accepted_before)) AS at
+             FROM (SELECT min(accepted_before) AS accepted_before FROM watermarks WHERE seen_at >= ?1) w",
+        )
+        .bind::<BigInt, _>(now_micros() - micros(alive_within))
+        .get_result(self.connection)?;
+        Ok(applied.into())
+    }
+}

@@ -1,0 +1,20 @@
+//! The watermark: how far what was accepted has been applied.
+
+use std::time::Duration;
+
+use domain::time::Timestamp;
+
+use crate::Result;
+
+/// Workers that have been silent for so long are forgotten.
+pub(crate) const WORKERS_KNOWN_FOR: Duration = Duration::from_hours(24);
+
+pub trait WatermarkRows {
+    /// Notes which accepted events a worker may still hold: none that was accepted before this.
+    fn note_watermark(&mut self, worker: &str, accepted_before: Timestamp) -> Result<()>;
+    /// A worker leaves in good order.
+    fn forget_watermark(&mut self, worker: &str) -> Result<()>;
+    /// All that was accepted before this has been applied, as far as the workers say that gave a sign of life within
+    /// `alive_within`, and the files that are meant to be told of; `None`: there is no such worker.
+    fn watermark(&mut self, alive_within: Duration) -> Result<Option<Timestamp>>;
+}
