@@ -1,5 +1,6 @@
-//! How fast accepted events take effect, from a full queue to the tables and their counts, beside bare batched
-//! `INSERT … ON CONFLICT` of the same rows into a like table in the same run.
+//! How fast accepted events take effect, from a full queue to the tables, their counts and what was watched, beside bare
+//! batched `INSERT … ON CONFLICT` of the same rows into a like table in the same run. Views, which only count, and heartbeats,
+//! which move a pair and its totals, are measured apart.
 //!
 //! `cargo bench -p worker --features services --bench apply -- [events] [rounds]`, with `EH_TEST_DATABASE_URL` naming a
 //! PostgreSQL; without it, only SQLite is measured.
@@ -30,39 +31,55 @@ use worker::{Settings, Worker};
 const FRAME_EVENTS: usize = 100;
 /// As many rows as a batch of events.
 const STATEMENT_ROWS: usize = 1_000;
+const USERS: usize = 1_000;
+const MOVIES: usize = 50;
+/// An hour and a half.
+const BEATS_PER_MOVIE: usize = 540;
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 struct Bench {
     events: Vec<Event>,
+    of: &'static str,
     rounds: usize,
 }
 
 fn main() {
     let numbers: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    let bench = Bench {
-        events: events(numbers.first().copied().unwrap_or(200_000)),
-        rounds: numbers.get(1).copied().unwrap_or(3),
-    };
+    let count = numbers.first().copied().unwrap_or(200_000);
+    let rounds = numbers.get(1).copied().unwrap_or(3);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .unwrap();
-    println!(
-        "{} events in frames of {FRAME_EVENTS}, median of {} rounds",
-        bench.events.len(),
-        bench.rounds
-    );
-    println!("{:<44}{:>12}{:>10}", "", "events/s", "ratio");
-    runtime.block_on(sqlite(&bench));
-    #[cfg(feature = "services")]
-    if let Ok(server) = std::env::var("EH_TEST_DATABASE_URL") {
-        runtime.block_on(postgres::measure(&bench, &server));
+    println!("{count} events in frames of {FRAME_EVENTS}, median of {rounds} rounds");
+    println!("{:<54}{:>12}{:>10}", "", "events/s", "ratio");
+    for (of, content) in [("views", view as Content), ("heartbeats", heartbeat)] {
+        let events = events(count, content);
+        let bench = Bench { events, of, rounds };
+        runtime.block_on(sqlite(&bench));
+        #[cfg(feature = "services")]
+        if let Ok(server) = std::env::var("EH_TEST_DATABASE_URL") {
+            runtime.block_on(postgres::measure(&bench, &server));
+        }
     }
 }
 
-/// As the door stamps them: a view a microsecond, of a thousand users.
-fn events(count: usize) -> Vec<Event> {
+/// The type and the payload of the n-th event of a user.
+type Content = fn(usize) -> (&'static str, String);
+
+fn view(_n: usize) -> (&'static str, String) {
+    ("view", r#"{"url":"/pricing","title":"Pricing"}"#.to_owned())
+}
+
+/// Ten seconds after the one before, in one movie after the other.
+fn heartbeat(n: usize) -> (&'static str, String) {
+    let (movie, at) = (n / BEATS_PER_MOVIE % MOVIES, n % BEATS_PER_MOVIE * 10);
+    ("watch", format!(r#"{{"slug":"movie-{movie}","at":{at}}}"#))
+}
+
+/// As the door stamps them: one a microsecond, of a thousand users in turn.
+fn events(count: usize, content: Content) -> Vec<Event> {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
@@ -70,9 +87,9 @@ fn events(count: usize) -> Vec<Event> {
     let event = |n: usize| {
         let at = Timestamp::from_micros(first + i64::try_from(n).unwrap());
         let (id, time) = (EventId::stamped(at, n as u64), serde_json::to_string(&at).unwrap());
-        let user = n * 7919 % 1_000;
+        let (user, (event_type, payload)) = (n * 7919 % USERS, content(n / USERS));
         let canonical = format!(
-            r#"{{"event_id":"{id}","event_type":"view","user_id":"user-{user}","timestamp":{time},"received_at":{time},"payload":{{"url":"/pricing","title":"Pricing"}}}}"#
+            r#"{{"event_id":"{id}","event_type":"{event_type}","user_id":"user-{user}","timestamp":{time},"received_at":{time},"payload":{payload}}}"#
         );
         serde_json::from_str(&canonical).unwrap()
     };
@@ -220,10 +237,15 @@ impl Bench {
 
     fn say(&self, store: &str, theirs: Vec<Duration>, ours: Vec<Duration>) {
         let (theirs, ours) = (self.per_second(theirs), self.per_second(ours));
-        println!("{:<44}{theirs:>12.0}{:>10.2}", format!("{store}: bare inserts"), 1.0);
+        let of = self.of;
         println!(
-            "{:<44}{ours:>12.0}{:>10.2}",
-            format!("{store}: from the queue to the counts"),
+            "{:<54}{theirs:>12.0}{:>10.2}",
+            format!("{store}, {of}: bare inserts"),
+            1.0
+        );
+        println!(
+            "{:<54}{ours:>12.0}{:>10.2}",
+            format!("{store}, {of}: from the queue to all effects"),
             ours / theirs
         );
     }

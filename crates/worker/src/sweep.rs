@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Worker, conclude, now};
 
+mod heartbeats;
+
 const EVERY: Duration = Duration::from_secs(10);
 
 /// An upload without a sign of life for so long is dead. A living one gives one every few seconds.
@@ -68,10 +70,11 @@ async fn turn_months(worker: &Worker, stop: &CancellationToken) -> Result<(), Sw
         unit.forget_entries_before(cut)
     })
     .await?;
-    forget(worker, stop, before(now, settings.event_retention), |unit, cut| {
-        unit.forget_events_before(cut)
-    })
-    .await
+    let cut = before(now, settings.event_retention);
+    if let Some(cut) = cut {
+        heartbeats::settle(worker, stop, cut).await?;
+    }
+    forget(worker, stop, cut, |unit, cut| unit.forget_events_before(cut)).await
 }
 
 fn before(now: Timestamp, keep: Option<Duration>) -> Option<Timestamp> {
