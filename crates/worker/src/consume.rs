@@ -11,12 +11,15 @@ use queue::{Delivery, Intake, Lane, Lost};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::applier::without_panic;
 use self::applier::{Applier, Arrived};
 use crate::Worker;
+use crate::bell::Bell;
+use crate::watermark::{Hand, Hands};
 
 mod applier;
 mod frames;
-mod letters;
+pub(crate) mod letters;
 
 /// The pause after a first failure; each further one is twice as long.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
@@ -35,10 +38,11 @@ enum Ended {
 }
 
 /// Consumes side by side until it is told to stop.
-pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
+pub(crate) async fn run(worker: Arc<Worker>, hands: &Hands, wakes: &Bell, stop: CancellationToken) {
     let mut consumers = JoinSet::new();
-    for number in 0..worker.settings.appliers_at_once() {
-        consumers.spawn(Consumer::new(Arc::clone(&worker), number, stop.clone()).run());
+    for _ in 0..worker.settings.appliers_at_once() {
+        let consumer = Consumer::new(Arc::clone(&worker), hands.one_more(), wakes.clone(), stop.clone());
+        consumers.spawn(consumer.run());
     }
     // A panic goes on from here and ends the process: better than one that is there and takes no more events.
     consumers.join_all().await;
@@ -54,11 +58,11 @@ struct Consumer {
 }
 
 impl Consumer {
-    fn new(worker: Arc<Worker>, number: usize, stop: CancellationToken) -> Self {
+    fn new(worker: Arc<Worker>, hand: Hand, wakes: Bell, stop: CancellationToken) -> Self {
         Self {
-            applier: Applier::new(worker.records.clone(), &worker.settings, number, stop.clone()),
+            number: hand.number(),
+            applier: Applier::new(worker.records.clone(), &worker.settings, hand, wakes, stop.clone()),
             worker,
-            number,
             stop,
             pause: PAUSE_FIRST,
             is_waiting: false,
@@ -68,6 +72,7 @@ impl Consumer {
     async fn run(mut self) {
         loop {
             let Err(ended) = self.consume().await;
+            self.applier.gives_back();
             match ended {
                 Ended::Stopped => return,
                 Ended::QueueLost(_) => self.wait_out(&ended, false).await,

@@ -5,10 +5,16 @@
 //! instant: its events are delivered again; its lease runs out, and another one goes on from the checkpoint.
 
 mod apply;
+mod bell;
 mod conclude;
 mod consume;
+mod deliver;
+mod evaluate;
 mod import;
+mod recompute;
+mod streams;
 mod sweep;
+mod watermark;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,10 +22,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use blobs::Blobs;
 use domain::job::Progress;
 use domain::message::JOBS_TOPIC;
+use domain::rules::Rules;
+use domain::stream_limit::LIMIT_DEFAULT;
 use domain::time::Timestamp;
+use domain::watch_time::PositionUnit;
 use queue::{Live, Queue, Topic};
 use records::{Class, Records};
 use tokio_util::sync::CancellationToken;
+
+pub use self::deliver::{AllowedBlocks, InvalidBlock, InvalidSecret, Secret};
+use self::evaluate::Bells;
+pub use self::recompute::{Rebuilt, RecomputeStep, Recomputed, recompute};
+use self::watermark::Hands;
 
 /// Without it the leases end by themselves, only later.
 const TAKE_OVER_DEADLINE: Duration = Duration::from_secs(10);
@@ -61,9 +75,89 @@ pub struct Settings {
     pub linger: Duration,
     /// So many frames an applier holds at once, those of its batch included. They lie in its memory, whatever their size.
     pub frames_unsettled_max: u16,
+    /// What events bring about.
+    pub effects: Effects,
+    pub streams: Streams,
+    pub notify: Notify,
     /// How long a transaction of events may take before its frames are given back. The database gives up on a statement
     /// before that, and then the frames are applied in smaller parts.
     pub apply_deadline: Duration,
+}
+
+/// What events bring about beside their counts.
+#[derive(Clone, Debug)]
+pub struct Effects {
+    /// In what heartbeats count positions.
+    pub position_unit: PositionUnit,
+    /// What a heartbeat may be ahead of the one before it to count as watched.
+    pub step_max: Duration,
+    pub rules: Arc<Rules>,
+}
+
+impl Default for Effects {
+    fn default() -> Self {
+        Self {
+            position_unit: PositionUnit::Seconds,
+            step_max: Duration::from_secs(120),
+            rules: Arc::default(),
+        }
+    }
+}
+
+impl Effects {
+    fn step_millis_max(&self) -> i64 {
+        i64::try_from(self.step_max.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Streams {
+    pub lease: Duration,
+    /// Of users without a limit of their own.
+    pub limit: usize,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(60),
+            limit: LIMIT_DEFAULT,
+        }
+    }
+}
+
+/// How messages leave.
+#[derive(Clone, Debug)]
+pub struct Notify {
+    pub to: Destination,
+    /// Signs what leaves, after Standard Webhooks.
+    pub secret: Option<String>,
+    /// Private addresses that may be called, as CIDR blocks.
+    pub allow: Vec<String>,
+    /// How long a message is held for events that speak against it.
+    pub grace: Duration,
+    /// How long a message waits at most for older events that still wait.
+    pub patience: Duration,
+}
+
+/// Where messages go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    Url(String),
+    /// The table of the built-in receiver.
+    Receiver,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Self {
+            to: Destination::Receiver,
+            secret: None,
+            allow: vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()],
+            grace: Duration::from_secs(5),
+            patience: Duration::from_secs(15 * 60),
+        }
+    }
 }
 
 impl Settings {
@@ -80,6 +174,9 @@ impl Settings {
             event_retention: None,
             appliers: 2,
             batch_events_max: 1_000,
+            effects: Effects::default(),
+            streams: Streams::default(),
+            notify: Notify::default(),
             linger: Duration::from_millis(5),
             frames_unsettled_max: 100,
             apply_deadline: Duration::from_secs(20),
@@ -101,11 +198,21 @@ pub async fn run(worker: Worker, stop: CancellationToken) {
     if worker.settings.alone {
         worker.take_over().await;
     }
+    watermark::arrive(&worker).await;
     let worker = Arc::new(worker);
+    let (bells, hands) = (Bells::default(), Hands::new(worker.settings.linger));
+    let consumed = CancellationToken::new();
     tokio::join!(
-        consume::run(Arc::clone(&worker), stop.clone()),
+        async {
+            consume::run(Arc::clone(&worker), &hands, &bells.wakes, stop.clone()).await;
+            consumed.cancel();
+        },
+        watermark::run(Arc::clone(&worker), hands.clone(), consumed.clone()),
+        evaluate::run(Arc::clone(&worker), bells.clone(), stop.clone()),
+        deliver::run(Arc::clone(&worker), bells.deliveries.clone(), stop.clone()),
         import::run(Arc::clone(&worker), stop.clone()),
-        sweep::run(Arc::clone(&worker), stop)
+        streams::run(Arc::clone(&worker), stop.clone()),
+        sweep::run(Arc::clone(&worker), stop.clone())
     );
     tracing::info!(worker = worker.settings.name, "worker.stopped");
 }

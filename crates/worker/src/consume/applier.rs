@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use domain::event::Event;
 use domain::ids::{DeadLetterId, EventId};
+use domain::time::Timestamp;
 use queue::Delivery;
-use records::{Class, DeadLetter, Records, Unit};
+use records::{Class, DeadLetter, Origin, Records, Unit};
 use tokio_util::sync::CancellationToken;
 
 use super::frames::{self, Content, caught};
 use super::{Ended, letters};
 use crate::apply::{Applied, apply};
-use crate::{Settings, now};
+use crate::bell::Bell;
+use crate::watermark::Hand;
+use crate::{Effects, Settings, now};
 
 #[cfg(test)]
 mod tests;
@@ -55,7 +58,11 @@ struct Trusted {
 
 pub(super) struct Applier {
     records: Records,
+    effects: Effects,
     deadline: Duration,
+    hand: Hand,
+    /// Rung when somebody is to be looked at.
+    wakes: Bell,
     stop: CancellationToken,
     /// Not the id of any frame.
     own_id: DeadLetterId,
@@ -64,25 +71,36 @@ pub(super) struct Applier {
 }
 
 impl Applier {
-    pub(super) fn new(records: Records, settings: &Settings, number: usize, stop: CancellationToken) -> Self {
+    pub(super) fn new(records: Records, settings: &Settings, hand: Hand, wakes: Bell, stop: CancellationToken) -> Self {
+        let own_name = format!("{} {}", settings.name, hand.number());
         Self {
             records,
+            effects: settings.effects.clone(),
             deadline: settings.apply_deadline,
+            hand,
+            wakes,
             stop,
-            own_id: DeadLetterId::of_frame(format!("{} {number}", settings.name).as_bytes()),
+            own_id: DeadLetterId::of_frame(own_name.as_bytes()),
             survived: Vec::new(),
         }
     }
 
     /// Comes back without an error when every event of these frames is stored or buried.
     pub(super) async fn apply(&mut self, frames: Vec<Arrived>) -> Result<(), Ended> {
+        self.hand.takes();
         let (trusted, suspects) = self.note_tries(frames).await?;
-        self.apply_together(trusted).await?;
+        self.apply_together(trusted, suspects.is_empty()).await?;
         for (frame, id) in suspects {
             self.apply_with_care(frame, id).await?;
         }
         self.survived.clear();
+        self.hand.applied();
         Ok(())
+    }
+
+    /// What it was given and did not bring to an end comes again.
+    pub(super) fn gives_back(&self) {
+        self.hand.gives_back();
     }
 
     /// Whether the tables take a row: on a full disk they would still answer. Forgets the tries that were cut short by what
@@ -136,12 +154,15 @@ impl Applier {
         Ok(noting.await?)
     }
 
-    async fn apply_together(&self, trusted: Trusted) -> Result<(), Ended> {
+    async fn apply_together(&self, trusted: Trusted, are_all: bool) -> Result<(), Ended> {
         let Trusted { frames, tries } = trusted;
         if frames.is_empty() {
             return Ok(());
         }
         let content = self.read(frames.clone()).await?;
+        if are_all && let Some(oldest) = oldest(&content.events) {
+            self.hand.reads(oldest);
+        }
         self.bury(content.unreadable, &[]).await?;
         let (events, started) = (Arc::new(content.events), Instant::now());
         match self.commit(&events, 0..events.len(), &tries).await {
@@ -242,15 +263,19 @@ impl Applier {
         part: Range<usize>,
         tries: &[DeadLetterId],
     ) -> records::Result<Applied> {
-        let (events, tries) = (Arc::clone(events), tries.to_vec());
-        self.within(move |unit| {
-            let applied = without_panic(|| apply(unit, &events[part.clone()], None))?;
+        let (effects, events, tries) = (self.effects.clone(), Arc::clone(events), tries.to_vec());
+        let committed = self.within(move |unit| {
+            let applied = without_panic(|| apply(unit, &effects, &events[part.clone()], Origin::DOOR))?;
             if !tries.is_empty() {
                 unit.forget_tries(&tries)?;
             }
             Ok(applied)
-        })
-        .await
+        });
+        let applied = committed.await?;
+        if applied.wakes {
+            self.wakes.ring();
+        }
+        Ok(applied)
     }
 
     async fn bury_event(&self, event: &Event, reason: &str, tries: &[DeadLetterId]) -> Result<(), Ended> {
@@ -310,7 +335,7 @@ fn halves(part: &Range<usize>) -> [Range<usize>; 2] {
 }
 
 /// The transaction must be rolled back by who began it, and so it must see an error.
-fn without_panic<T>(work: impl FnOnce() -> records::Result<T>) -> records::Result<T> {
+pub(crate) fn without_panic<T>(work: impl FnOnce() -> records::Result<T>) -> records::Result<T> {
     caught(work).map_err(records::Error::Broken)?
 }
 
@@ -318,8 +343,12 @@ fn count(applied: Applied, events: &[Event], repeated: u64) {
     let duplicate = events.len() as u64 - applied.new + repeated;
     metrics::counter!("eh_apply_events_total", "outcome" => "new").increment(applied.new);
     metrics::counter!("eh_apply_events_total", "outcome" => "duplicate").increment(duplicate);
-    if let Some(oldest) = events.iter().map(|event| event.received_at).min() {
+    if let Some(oldest) = oldest(events) {
         let lag_micros = now().as_micros() - oldest.as_micros();
         metrics::histogram!("eh_apply_lag_seconds").record(Duration::from_micros(lag_micros.max(0).cast_unsigned()));
     }
+}
+
+fn oldest(events: &[Event]) -> Option<Timestamp> {
+    events.iter().map(|event| event.received_at).min()
 }

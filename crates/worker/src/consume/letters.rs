@@ -22,7 +22,7 @@ pub(super) fn of_frame(frame: &Bytes, reason: &str, buried_at: Timestamp) -> Dea
 }
 
 /// One event, in a frame of its own.
-pub(super) fn of_event(event: &Event, reason: &str, buried_at: Timestamp) -> Result<DeadLetter, Undecodable> {
+pub(crate) fn of_event(event: &Event, reason: &str, buried_at: Timestamp) -> Result<DeadLetter, Undecodable> {
     let frame = EventFrame {
         events: vec![event.clone()],
     }
@@ -37,7 +37,7 @@ pub(super) fn of_event(event: &Event, reason: &str, buried_at: Timestamp) -> Res
 }
 
 /// Says that a letter is in the tables.
-pub(super) fn log(letter: &DeadLetter) {
+pub(crate) fn log(letter: &DeadLetter) {
     metrics::counter!("eh_dead_letters_buried_total").increment(1);
     let event_id = letter.event_id.map(tracing::field::display);
     tracing::error!(dead_letter.id = %letter.id, event.id = event_id, reason = letter.reason, "event.buried");

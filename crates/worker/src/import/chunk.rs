@@ -89,6 +89,8 @@ impl<'w> Chunk<'w> {
                 lease: claim.lease,
                 lease_for: worker.settings.lease,
                 rejects_kept_max: worker.settings.rejects_kept_max,
+                effects: worker.settings.effects.clone(),
+                notify: job.options.notify,
             },
             next_byte: claim.next_byte,
             next_line: claim.next_line,
@@ -243,10 +245,11 @@ impl<'w> Chunk<'w> {
         }
         let crashed = |dropped: Dropped| Stopped::Crashed(dropped.to_string());
         let room = self.hands.room().await.map_err(crashed)?;
-        let (job, line_bytes_max) = (self.job.clone(), self.worker.settings.line_bytes_max);
+        let (job, rules) = (self.job.clone(), self.rules.clone());
+        let line_bytes_max = self.worker.settings.line_bytes_max;
         let judging = self
             .hands
-            .run(move || Slice::judge(&job, line_bytes_max, &piece, (offset, first_line), now(), room));
+            .run(move || Slice::judge(&job, &rules, line_bytes_max, &piece, (offset, first_line), now(), room));
         judging.await.map_err(crashed)
     }
 

@@ -7,10 +7,11 @@ use domain::event::Event;
 use domain::job::{Job, LineCounts, Progress, Stage};
 use domain::line::{Line, LineOrigin, RejectCode, Rejection, is_blank, read_line};
 use domain::{json, time::Timestamp};
-use records::{Advance, Entries, Lease, Reject, Result, Unit};
+use records::{Advance, Entries, Lease, Origin, Reject, Result, Unit};
 
 use super::hands::Room;
 use super::pieces::RAW_BYTES_MAX;
+use crate::Effects;
 use crate::apply::apply;
 use crate::conclude::conclude;
 
@@ -22,6 +23,9 @@ pub(super) struct SliceRules {
     pub(super) lease: Lease,
     pub(super) lease_for: Duration,
     pub(super) rejects_kept_max: u64,
+    pub(super) effects: Effects,
+    /// Whether the events of the file may tell somebody something.
+    pub(super) notify: bool,
 }
 
 /// Lines that were judged, ready to be saved.
@@ -102,6 +106,7 @@ impl Slice {
     /// Judges every line of a piece that begins at `offset` with line `first_line`.
     pub(super) fn judge(
         job: &Job,
+        rules: &SliceRules,
         line_bytes_max: usize,
         piece: &[u8],
         (offset, first_line): (u64, u64),
@@ -113,6 +118,7 @@ impl Slice {
         let mut lines = Lines::new(piece, offset, first_line);
         while let Some(line) = lines.next() {
             let origin = LineOrigin {
+                position_unit: rules.effects.position_unit,
                 job_id: job.id,
                 line_no: line.line_no,
                 job_created_at: job.created_at,
@@ -205,7 +211,11 @@ impl Slice {
         }
         let kept = self.rejects_to_keep(unit, rules)?;
         unit.insert_rejects(id, &self.rejects[..kept])?;
-        let events_applied = apply(unit, &self.events, Some(id))?.new;
+        let origin = Origin {
+            job_id: Some(id),
+            live: rules.notify,
+        };
+        let events_applied = apply(unit, &rules.effects, &self.events, origin)?.new;
         Ok(Advance {
             next_byte: self.next_byte,
             next_line: self.next_line,

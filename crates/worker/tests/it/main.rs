@@ -10,11 +10,18 @@
 )]
 
 mod bed;
+mod delivery;
 mod events;
 mod faults;
 mod files;
 mod poison;
+mod recompute;
+mod retention;
+mod rules;
 #[cfg(feature = "services")]
 mod services;
 mod sharing;
 mod store;
+mod streams;
+mod watch_time;
+mod watched;

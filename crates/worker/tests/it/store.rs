@@ -40,7 +40,7 @@ impl Store {
         }
     }
 
-    fn execute(&self, sql: &str) {
+    pub(crate) fn execute(&self, sql: &str) {
         self.connect().batch_execute(sql).unwrap();
     }
 

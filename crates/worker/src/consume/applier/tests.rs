@@ -4,6 +4,7 @@ use domain::message::EventFrame;
 use uuid::Uuid;
 
 use super::*;
+use crate::watermark::Hands;
 
 struct Bed {
     records: Records,
@@ -18,7 +19,13 @@ impl Bed {
         records.migrate().unwrap();
         let settings = Settings::named("worker".to_owned());
         Self {
-            applier: Applier::new(records.clone(), &settings, 0, CancellationToken::new()),
+            applier: Applier::new(
+                records.clone(),
+                &settings,
+                Hands::new(settings.linger).one_more(),
+                Bell::default(),
+                CancellationToken::new(),
+            ),
             records,
             _folder: folder,
         }
