@@ -15,13 +15,16 @@ use domain::intake::{Draft, Stamp};
 use domain::message::EncodedEvent;
 use domain::stamper::Stamper;
 use domain::time::Timestamp;
+use domain::watch_time::PositionUnit;
 use queue::{Frame, Queue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use self::figures::Figures;
 use self::handover::{Answer, Handover, frames_of};
+use crate::live::feed::{Feed, Tail};
 use crate::problem::{Code, Problem, invalid_event};
+use crate::settings::Settings;
 use crate::tasks::Tasks;
 
 /// How long an event may wait for its confirm. Whoever sent it hears 503 then, with the id that makes a repeat harmless.
@@ -40,10 +43,12 @@ pub(crate) struct Accept {
     stamper: Mutex<Stamper>,
     /// Makes the random part of ids out of their times: its keys differ in every process, and no process stamps a time twice.
     entropy: RandomState,
+    position_unit: PositionUnit,
     room: Arc<Semaphore>,
     arriving: Arc<Semaphore>,
     handover: Arc<Handover>,
     figures: Figures,
+    feed: Feed,
 }
 
 /// An event that is durable, as its client hears of it.
@@ -58,20 +63,33 @@ pub(crate) struct Accepted {
 #[derive(Debug)]
 pub(crate) struct Batch {
     frames: Vec<Frame>,
+    tail: Tail,
     pub(crate) results: Vec<Result<Accepted, ItemError>>,
 }
 
 impl Accept {
-    pub(crate) fn new(queue: Arc<dyn Queue>, tasks: Tasks) -> Self {
+    pub(crate) fn new(queue: Arc<dyn Queue>, tasks: Tasks, settings: &Settings) -> Self {
         let figures = Figures::new();
         Self {
             stamper: Mutex::default(),
             entropy: RandomState::new(),
+            position_unit: settings.position_unit,
             room: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)),
             arriving: Arc::new(Semaphore::new(ARRIVING_BYTES_MAX)),
-            handover: Arc::new(Handover::new(queue, tasks, figures.clone())),
+            handover: Arc::new(Handover::new(
+                queue,
+                tasks,
+                figures.clone(),
+                settings.confirms_unshared_max,
+            )),
             figures,
+            feed: Feed::new(),
         }
+    }
+
+    /// What the console hears of the events.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// Refuses at once: who waits for room holds what he has.
@@ -84,18 +102,24 @@ impl Accept {
         room_in(&self.arriving, bytes)
     }
 
+    /// Stamps the only event of a request.
+    pub(crate) fn stamp_one(&self, draft: Draft) -> Result<Event, Problem> {
+        self.stamped(draft, self.receipt_of(1))
+            .map_err(|error| self.rejected_alone(error))
+    }
+
     /// Comes back when the event is durable; it may share its frame with others.
-    pub(crate) async fn one(&self, draft: Draft, mut room: Room) -> Result<Accepted, Problem> {
+    pub(crate) async fn one(&self, event: &Event, mut room: Room) -> Result<Accepted, Problem> {
         let accepted_at = Instant::now();
-        let event = self
-            .stamped(draft, self.receipt_of(1))
-            .map_err(|error| self.rejected_alone(error))?;
-        let encoded = EncodedEvent::of(&event).map_err(Problem::internal)?;
-        let accepted = Accepted::of(&event);
+        let encoded = EncodedEvent::of(event).map_err(Problem::internal)?;
+        let accepted = Accepted::of(event);
         let with_id = |problem: Problem| problem.with_event_id(accepted.event_id);
         room.merge(self.room_for(encoded.frame_bytes()).map_err(with_id)?);
         let confirmed = self.handover.board(encoded, accepted_at, room);
         until_confirmed(accepted_at, confirmed).await.map_err(with_id)?;
+        let mut tail = self.feed.tail();
+        tail.push(event);
+        self.feed.tell(tail);
         Ok(accepted)
     }
 
@@ -106,6 +130,7 @@ impl Accept {
 
     pub(crate) fn note_rejected(&self, events: usize) {
         self.figures.rejected.increment(events as u64);
+        self.feed.count_rejected(events as u64);
     }
 
     /// Stamps all items at once, so that their times follow each other.
@@ -113,17 +138,20 @@ impl Accept {
         let first = self.receipt_of(items.len());
         let mut encoded = Vec::with_capacity(items.len());
         let mut results = Vec::with_capacity(items.len());
+        let mut tail = self.feed.tail();
         for (at, item) in (first.as_micros()..).map(Timestamp::from_micros).zip(items) {
             let stamped =
                 item.and_then(|draft| self.stamped(draft, at).map_err(|error| ItemError::Fields(vec![error])));
             if let Ok(event) = &stamped {
                 encoded.push(EncodedEvent::of(event).map_err(Problem::internal)?);
+                tail.push(event);
             }
             results.push(stamped.map(|event| Accepted::of(&event)));
         }
         self.note_rejected(results.len() - encoded.len());
         Ok(Batch {
             frames: frames_of(&encoded, queue::FRAME_BYTES_MAX),
+            tail,
             results,
         })
     }
@@ -138,6 +166,7 @@ impl Accept {
         room.merge(self.room_for(batch.frames.iter().map(|frame| frame.body.len()).sum())?);
         let confirmed = self.handover.send(batch.frames, accepted_at, room);
         until_confirmed(accepted_at, confirmed).await?;
+        self.feed.tell(batch.tail);
         Ok(batch.results)
     }
 
@@ -151,6 +180,7 @@ impl Accept {
 
     fn stamped(&self, draft: Draft, at: Timestamp) -> Result<Event, FieldError> {
         draft.stamp(Stamp {
+            position_unit: self.position_unit,
             event_id: EventId::stamped(at, self.entropy.hash_one(at)),
             timestamp: at,
             received_at: at,
@@ -187,7 +217,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn accept() -> Accept {
-        Accept::new(ScriptedQueue::confirming(), Tasks::here())
+        Accept::new(ScriptedQueue::confirming(), Tasks::here(), &Settings::default())
     }
 
     #[tokio::test]

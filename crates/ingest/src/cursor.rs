@@ -1,8 +1,10 @@
 //! Where a page ended, as text that clients hand back without looking into it.
 
-use domain::ids::{DeadLetterId, EventId, JobId};
+use domain::ids::{DeadLetterId, EventId, JobId, NotificationId, Slug, UserId};
 use domain::time::Timestamp;
 use uuid::Uuid;
+
+use crate::query::hex_digit;
 
 const HEX_RADIX: u32 = 16;
 const LINE_DIGITS: usize = 16;
@@ -102,6 +104,68 @@ impl Cursor for (Timestamp, DeadLetterId) {
     }
 }
 
+/// Before this notification.
+impl Cursor for (Timestamp, NotificationId) {
+    fn encode(&self) -> String {
+        self.0.encode() + &self.1.as_uuid().encode()
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let (at, id) = text.split_at_checked(TIME_DIGITS)?;
+        Some((Timestamp::decode(at)?, NotificationId::new(Uuid::decode(id)?)))
+    }
+}
+
+/// Behind this movie of a user.
+impl Cursor for (Timestamp, Slug) {
+    fn encode(&self) -> String {
+        self.0.encode() + &hex_of(self.1.as_str())
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let (at, slug) = text.split_at_checked(TIME_DIGITS)?;
+        Some((Timestamp::decode(at)?, text_of(slug)?.parse().ok()?))
+    }
+}
+
+/// Behind this movie, which was watched for so long.
+impl Cursor for (u64, Slug) {
+    fn encode(&self) -> String {
+        self.0.encode() + &hex_of(self.1.as_str())
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let (millis, slug) = text.split_at_checked(LINE_DIGITS)?;
+        Some((u64::decode(millis)?, text_of(slug)?.parse().ok()?))
+    }
+}
+
+/// Behind this user, who watched for so long.
+impl Cursor for (u64, UserId) {
+    fn encode(&self) -> String {
+        self.0.encode() + &hex_of(self.1.as_str())
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let (millis, user) = text.split_at_checked(LINE_DIGITS)?;
+        Some((u64::decode(millis)?, text_of(user)?.parse().ok()?))
+    }
+}
+
+/// A name may hold any character, and a cursor should not have to be encoded once more.
+fn hex_of(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn text_of(hex: &str) -> Option<String> {
+    let pairs = hex.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => Some(hex_digit(*high)? << 4 | hex_digit(*low)?),
+        _ => None,
+    };
+    String::from_utf8(pairs.map(byte).collect::<Option<_>>()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -123,6 +187,7 @@ mod tests {
             assert_eq!(JobId::decode(text), None, "{text}");
             assert_eq!(<(JobId, u64)>::decode(text), None, "{text}");
             assert_eq!(Timestamp::decode(text), None, "{text}");
+            assert_eq!(<(u64, Slug)>::decode(text), None, "{text}");
         }
         for micros in [i64::MIN, i64::MAX] {
             let never = Timestamp::from_micros(micros);
@@ -146,8 +211,18 @@ mod tests {
         }
 
         #[test]
+        fn a_name_of_any_characters_is_read_back(name in "\\PC{1,60}", millis in 0..=i64::MAX as u64) {
+            let (slug, user): (Slug, UserId) = (name.parse().unwrap(), name.parse().unwrap());
+            let at = Timestamp::from_micros(1_795_168_809_023_999);
+            prop_assert_eq!(<(Timestamp, Slug)>::decode(&(at, slug.clone()).encode()), Some((at, slug.clone())));
+            prop_assert_eq!(<(u64, Slug)>::decode(&(millis, slug.clone()).encode()), Some((millis, slug)));
+            prop_assert_eq!(<(u64, UserId)>::decode(&(millis, user.clone()).encode()), Some((millis, user)));
+        }
+
+        #[test]
         fn no_text_breaks_it(text in ".{0,60}") {
             let _ = (u64::decode(&text), JobId::decode(&text), <(JobId, u64)>::decode(&text));
+            let _ = (<(Timestamp, Slug)>::decode(&text), <(u64, Slug)>::decode(&text), <(u64, UserId)>::decode(&text));
             let _ = (<(Timestamp, EventId)>::decode(&text), <(Timestamp, DeadLetterId)>::decode(&text));
         }
     }

@@ -9,15 +9,19 @@ use domain::events::FieldError;
 use domain::intake::body::{ItemError, read_body};
 use domain::intake::{self, Draft, analytics, cloud_event};
 
+pub(crate) use self::body::ARRIVAL_MAX;
+pub(crate) use self::wrapping::{is_taken_for_json, media_type};
+
 use self::body::Body;
 use self::wrapping::Wrapping;
 use crate::accept::{Accept, Batch, Room};
 use crate::problem::{Code, Problem, invalid_event, none_valid};
 use crate::query::Query;
 use crate::state::Shared;
-use crate::views::PostedView;
+use crate::streams;
+use crate::views::{AcceptedView, PostedView};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Whatever is larger would keep the other connections of its thread waiting while it is read.
 const READ_AT_ONCE_BYTES_MAX: usize = 256 << 10;
 
@@ -66,9 +70,20 @@ pub(crate) async fn receive(
         received.read(accept)?
     };
     Ok(match posted {
-        Posted::One(draft) => PostedView::One(accept.one(draft, room).await?.into()),
+        Posted::One(draft) => PostedView::One(hand_over(state, draft, room).await?),
         Posted::Several(batch) => PostedView::Several(accept.several(batch, room).await?.into()),
     })
+}
+
+/// The lease of a heartbeat's stream is renewed beside the hand-over: whatever comes of the one, the other goes on.
+async fn hand_over(state: &Shared, draft: Draft, room: Room) -> Result<AcceptedView, Problem> {
+    let event = state.accept.stamp_one(draft)?;
+    let renewal = async {
+        let stream = streams::stream_of(&event)?;
+        Some(streams::renew(state, event.user_id.clone(), stream).await)
+    };
+    let (accepted, renewal) = tokio::join!(state.accept.one(&event, room), renewal);
+    Ok(AcceptedView::of(accepted?, renewal))
 }
 
 impl Request {

@@ -26,6 +26,8 @@ const ALLOWS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-contr
 /// What a page without an origin may do, one that was opened as a file or one in a sandbox: hand in events. Any site can
 /// make such a page, so it may neither read nor change anything.
 const OPEN_WITHOUT_ORIGIN: [&str; 4] = ["/", "/events", "/v1/event", "/v1/events"];
+/// Of the sockets only those that show no more than one job whose id has to be known.
+const JOB_SOCKETS: &str = "/ws/jobs/";
 const NO_ORIGIN: &str = "null";
 /// What machines look at; it holds nothing of the users.
 const OPEN_WITHOUT_KEY: [&str; 2] = ["/livez", "/readyz"];
@@ -147,7 +149,8 @@ fn needs_no_origin(request: &ServiceRequest) -> bool {
     let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD);
     let posts = request.method() == Method::POST || asked.is_some_and(|method| method == "POST");
     let posts_events = posts && OPEN_WITHOUT_ORIGIN.contains(&request.path());
-    posts_events || request.headers().contains_key(header::UPGRADE)
+    let watches_a_job = request.headers().contains_key(header::UPGRADE) && request.path().starts_with(JOB_SOCKETS);
+    posts_events || watches_a_job
 }
 
 fn key_required() -> Problem {

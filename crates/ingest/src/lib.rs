@@ -3,23 +3,29 @@
 //! It knows the ports, never an adapter, and never who does the work behind them.
 
 mod accept;
+mod console;
 mod cursor;
+mod dry_run;
 mod events;
 mod gate;
 mod gauges;
+mod graphql;
 mod hints;
 mod live;
 mod observe;
 mod openapi;
 mod page;
+mod path;
 mod problem;
 mod query;
 mod readiness;
 mod routes;
 mod serve;
 mod settings;
+mod small_body;
 mod state;
 mod stopping;
+mod streams;
 mod tasks;
 mod upload;
 mod views;

@@ -8,6 +8,7 @@ use utoipa::openapi::schema::{Object, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa_actix_web::AppExt;
 
+use crate::live::feed::LiveFrame;
 use crate::problem::{self, ProblemBody};
 use crate::routes;
 use crate::views::FrameView;
@@ -27,14 +28,19 @@ const PROBLEM_SCHEMA: &str = "Problem";
     servers((url = "/", description = "This server.")),
     tags(
         (name = "events", description = "What users do: posted, and read back."),
+        (name = "watch time", description = "How long what was watched, by whom, and where to go on."),
+        (name = "streams", description = "Which players of a user may run at once."),
         (name = "analytics", description = "How often what happened."),
+        (name = "graphql", description = "Several answers in one request."),
         (name = "dead letters", description = "What could not be applied."),
         (name = "files", description = "Files on their way in."),
         (name = "jobs", description = "The work on an uploaded file."),
         (name = "logs", description = "What was read out of the files."),
+        (name = "notifications", description = "What users are told, and whether it has arrived."),
+        (name = "rules", description = "What must have happened for a user to be told something."),
         (name = "service", description = "About the server itself."),
     ),
-    components(schemas(ProblemBody, FrameView)),
+    components(schemas(ProblemBody, FrameView, LiveFrame)),
 )]
 struct Base;
 

@@ -7,7 +7,7 @@ use validator::Validate;
 use crate::cursor::Cursor;
 use crate::query::Query;
 
-const LIMIT_DEFAULT: u32 = 50;
+pub(crate) const LIMIT_DEFAULT: u32 = 50;
 pub(crate) const LIMIT_MAX: u32 = 1_000;
 
 /// Which part of a list is wanted.

@@ -2,7 +2,9 @@
 
 mod about;
 mod code;
+mod members;
 mod posted;
+mod streams;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,6 +20,9 @@ use utoipa::ToSchema;
 pub(crate) use about::About;
 pub(crate) use code::Code;
 pub(crate) use posted::{invalid_event, item_errors, none_valid};
+pub(crate) use streams::{gone, limit_reached};
+
+use members::Members;
 
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -42,7 +47,7 @@ pub(crate) struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
-    event_id: Option<EventId>,
+    members: Option<Box<Members>>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<String>,
 }
@@ -66,10 +71,8 @@ pub(crate) struct ProblemBody {
     request_id: String,
     /// What was wrong with which field; empty if it is about none.
     errors: Vec<FieldError>,
-    /// The id that an event was given which was not confirmed: sent again with it, it is the same event.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, value_type = Option<uuid::Uuid>)]
-    event_id: Option<EventId>,
+    #[serde(flatten)]
+    members: Members,
 }
 
 impl Problem {
@@ -78,7 +81,7 @@ impl Problem {
             code,
             detail: detail.into(),
             errors: Vec::new(),
-            event_id: None,
+            members: None,
             headers: Vec::new(),
             cause: None,
         }
@@ -105,13 +108,26 @@ impl Problem {
     }
 
     pub(crate) fn with_event_id(mut self, event_id: EventId) -> Self {
-        self.event_id = Some(event_id);
+        self.members.get_or_insert_default().event_id = Some(event_id);
+        self
+    }
+
+    fn with_members(mut self, members: Members) -> Self {
+        self.members = Some(Box::new(members));
         self
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    pub(crate) fn errors(&self) -> &[FieldError] {
+        &self.errors
     }
 
     pub(crate) fn code(&self) -> Code {
@@ -152,7 +168,7 @@ impl Problem {
             code: self.code,
             request_id: request_id.to_owned(),
             errors: self.errors.clone(),
-            event_id: self.event_id,
+            members: self.members.as_deref().cloned().unwrap_or_default(),
         }
     }
 }

@@ -30,6 +30,15 @@ impl Query {
         Self::of(request)?.finish()
     }
 
+    /// Values that came under these names by another way than in the address; those that are absent are none.
+    pub(crate) fn of_values<const N: usize>(values: [(&'static str, Option<String>); N]) -> Self {
+        let there = |(name, value): (&'static str, Option<String>)| Some((name.to_owned(), value?));
+        Self {
+            left: values.into_iter().filter_map(there).collect(),
+            errors: Vec::new(),
+        }
+    }
+
     fn parse(text: &str) -> Result<Self, Problem> {
         let mut query = Self {
             left: Vec::new(),
@@ -168,11 +177,16 @@ pub(crate) fn read_point(text: &str) -> Option<Timestamp> {
 
 /// As `application/x-www-form-urlencoded` says, but strictly.
 fn decode(text: &str) -> Option<String> {
+    decoded(text, b' ')
+}
+
+/// Percent-decodes once; `plus` is what a `+` means.
+pub(crate) fn decoded(text: &str, plus: u8) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
         decoded.push(match byte {
-            b'+' => b' ',
+            b'+' => plus,
             b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
             other => other,
         });

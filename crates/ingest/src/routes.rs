@@ -1,16 +1,23 @@
 //! Every resource there is, in one list: what is served is what the API document shows.
 
-mod analytics;
+pub(crate) mod analytics;
+mod console;
 mod dead_letters;
 mod docs;
 mod events;
 mod files;
-mod jobs;
+mod graphql;
+pub(crate) mod jobs;
 mod lines;
 mod logs;
+mod notifications;
 mod parameters;
 mod problems;
+mod rules;
 mod service;
+mod streams;
+mod system;
+pub(crate) mod watch_time;
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, web};
@@ -30,10 +37,25 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(events::post_analytics_event)
         .service(events::list)
         .service(events::show)
+        .service(watch_time::top_movies)
+        .service(watch_time::of_movie)
+        .service(watch_time::retention)
+        .service(watch_time::top_users)
+        .service(watch_time::of_user)
+        .service(watch_time::of_user_by_movie)
+        .service(watch_time::of_pair)
+        .service(streams::start)
+        .service(streams::list)
+        .service(streams::start_or_renew)
+        .service(streams::end)
+        .service(streams::set_limit)
+        .service(streams::drop_limit)
         .service(analytics::event_counts)
         .service(analytics::event_counts_by_type)
         .service(analytics::time_series)
         .service(analytics::top_values)
+        .service(graphql::ask)
+        .service(graphql::show)
         .service(dead_letters::list)
         .service(dead_letters::show)
         .service(dead_letters::replay)
@@ -47,10 +69,21 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(lines::entries)
         .service(logs::search_logs)
         .service(jobs::watch)
+        .service(notifications::receive)
+        .service(notifications::list_received)
+        .service(notifications::list)
+        .service(notifications::show)
+        .service(notifications::resend)
+        .service(rules::list)
+        .service(rules::try_out)
         .service(problems::list)
         .service(problems::show);
     configure_service(config);
-    config.service(service::index).service(docs::document);
+    config
+        .service(service::index)
+        .service(docs::document)
+        .service(system::show)
+        .service(system::follow);
 }
 
 /// What a process without a door serves too.
@@ -63,8 +96,22 @@ pub(crate) fn configure_service(config: &mut ServiceConfig<'_>) {
 
 /// Pages for people; they are no part of the API.
 pub(crate) fn configure_pages(config: &mut web::ServiceConfig) {
-    config.service(docs::ui_root).service(docs::ui);
+    config
+        .service(docs::ui_root)
+        .service(docs::ui)
+        .service(console::asset)
+        .service(console::demo_root)
+        .service(console::demo);
 }
+
+/// Where pages for people are.
+const PAGES: [&str; 5] = [
+    "/docs",
+    "/docs/{file:.*}",
+    "/console/{build}/{file:.*}",
+    "/demo",
+    "/demo/{file:.*}",
+];
 
 /// Resources answer methods they do not have with 405 and those they have.
 pub(crate) fn refuse_other_methods(config: &mut web::ServiceConfig, paths: &Paths) {
@@ -76,7 +123,7 @@ pub(crate) fn refuse_other_methods(config: &mut web::ServiceConfig, paths: &Path
         };
         config.service(web::resource(path.as_str()).to(refuse));
     }
-    for page in ["/docs", "/docs/{file:.*}"] {
+    for page in PAGES {
         let refuse = || std::future::ready(method_not_allowed(HeaderValue::from_static("GET, HEAD")));
         config.service(web::resource(page).to(refuse));
     }

@@ -7,16 +7,19 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use domain::time::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa_actix_web::AppExt;
 
 use crate::accept::Accept;
 use crate::gate::{Gate, admit};
+use crate::graphql::Schema;
 use crate::live::Hub;
+use crate::live::place::Places;
 use crate::observe::observe;
 use crate::readiness::{Parts, Readiness, Role};
-use crate::state::State;
+use crate::state::{RULE_READERS_MAX, State};
 use crate::stopping::Stopping;
 use crate::tasks::Tasks;
 use crate::upload::ZSTD_DECODERS_MAX;
@@ -31,6 +34,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const LINGER: Duration = Duration::from_secs(5);
 /// Connections per thread.
 const CONNECTIONS_MAX: usize = 10_000;
+/// Each costs some tens of kibibytes if nobody reads it.
+const JOB_SOCKETS_MAX: usize = 1_024;
+/// Each costs some hundreds of kibibytes if nobody reads it. It is for people; a page without one asks instead.
+const LIVE_SOCKETS_MAX: usize = 64;
 const PROBE_THREADS: usize = 1;
 
 /// What the resources need that every process serves.
@@ -47,15 +54,7 @@ pub async fn serve(door: Door, listener: TcpListener, stop: CancellationToken) -
     let gate = web::Data::new(Gate::new(&door.settings, listener.local_addr()?));
     let service = service_of(door.parts(), Role::Ingest, &stopping, Arc::clone(&door.metrics));
     let tasks = Tasks::here();
-    let state = web::Data::new(State {
-        hub: Hub::start(door.records.clone(), &*door.live, stopping.clone()),
-        stopping: stopping.clone(),
-        uploads: Arc::new(Semaphore::new(door.settings.uploads_at_once_max)),
-        decoders: Semaphore::new(ZSTD_DECODERS_MAX),
-        accept: Accept::new(Arc::clone(&door.queue), tasks.clone()),
-        tasks: tasks.clone(),
-        door,
-    });
+    let state = web::Data::new(state_of(door, &stopping, tasks.clone()));
     let paths = crate::openapi().paths;
     let stop_data = web::Data::new(stopping.clone());
     let server = HttpServer::new(move || {
@@ -125,6 +124,25 @@ pub async fn serve_probes(probes: Probes, listener: TcpListener, stop: Cancellat
         .listen(listener)?
         .run();
     until_stopped(server, &stopping).await
+}
+
+fn state_of(door: Door, stopping: &Stopping, tasks: Tasks) -> State {
+    let accept = Accept::new(Arc::clone(&door.queue), tasks.clone(), &door.settings);
+    accept.feed().start(&*door.live, stopping.clone());
+    State {
+        hub: Hub::start(door.records.clone(), &*door.live, stopping.clone()),
+        job_sockets: Places::new(JOB_SOCKETS_MAX),
+        live_sockets: Places::new(LIVE_SOCKETS_MAX),
+        graphql: Schema::new(),
+        stopping: stopping.clone(),
+        uploads: Arc::new(Semaphore::new(door.settings.uploads_at_once_max)),
+        decoders: Semaphore::new(ZSTD_DECODERS_MAX),
+        rule_readers: Arc::new(Semaphore::new(RULE_READERS_MAX)),
+        accept,
+        started_at: Timestamp::from_micros(chrono::Utc::now().timestamp_micros()),
+        tasks,
+        door,
+    }
 }
 
 fn service_of(

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{FromRequest, HttpRequest, dev, web};
-use domain::ids::{DeadLetterId, EventId, JobId};
+use domain::ids::{DeadLetterId, EventId, JobId, NotificationId};
+use domain::time::Timestamp;
 use queue::Lane;
 use records::{Class, Unit};
 use tokio::sync::Semaphore;
@@ -12,7 +13,9 @@ use uuid::Uuid;
 
 use crate::Door;
 use crate::accept::Accept;
+use crate::graphql::Schema;
 use crate::live::Hub;
+use crate::live::place::Places;
 use crate::problem::{Code, Problem};
 use crate::stopping::Stopping;
 use crate::tasks::Tasks;
@@ -22,6 +25,9 @@ const READ_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a small change waits.
 pub(crate) const CHANGE_DEADLINE: Duration = Duration::from_secs(10);
 
+/// So many rules are read at once; others wait.
+pub(crate) const RULE_READERS_MAX: usize = 2;
+
 /// How long a read waits for the events that were answered before it began.
 const CAUGHT_UP_MAX: Duration = Duration::from_millis(250);
 
@@ -29,11 +35,17 @@ pub(crate) struct State {
     pub(crate) door: Door,
     pub(crate) accept: Accept,
     pub(crate) hub: Hub,
+    pub(crate) job_sockets: Places,
+    pub(crate) live_sockets: Places,
+    pub(crate) graphql: Schema,
     pub(crate) stopping: Stopping,
     pub(crate) uploads: Arc<Semaphore>,
     /// Those of uploads whose unpacking takes much memory.
     pub(crate) decoders: Semaphore,
+    /// Those of rules to try out.
+    pub(crate) rule_readers: Arc<Semaphore>,
     pub(crate) tasks: Tasks,
+    pub(crate) started_at: Timestamp,
 }
 
 impl State {
@@ -49,8 +61,13 @@ impl State {
         &self,
         work: impl FnMut(&mut dyn Unit) -> records::Result<T> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.door.queue.caught_up(Lane::Events, CAUGHT_UP_MAX).await;
+        self.caught_up().await;
         self.read(work).await
+    }
+
+    /// Waits for the events that were answered before.
+    pub(crate) async fn caught_up(&self) {
+        self.door.queue.caught_up(Lane::Events, CAUGHT_UP_MAX).await;
     }
 
     pub(crate) async fn change<T: Send + 'static>(
@@ -72,7 +89,7 @@ macro_rules! path_id {
         pub(crate) struct $name(pub(crate) $id);
 
         impl $name {
-            fn parse(text: &str) -> Result<Self, Problem> {
+            pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
                 hyphenated(text)
                     .map(|uuid| Self($id::new(uuid)))
                     .ok_or_else(|| Problem::of(Code::$code))
@@ -101,6 +118,10 @@ path_id!(
 path_id!(
     /// The dead letter that the path names.
     DeadLetterPath(DeadLetterId) in "id", else InvalidDeadLetterId
+);
+path_id!(
+    /// The notification that the path names.
+    NotificationPath(NotificationId) in "id", else InvalidNotificationId
 );
 
 /// The usual form only: one resource, one address.

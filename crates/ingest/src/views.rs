@@ -1,6 +1,9 @@
 //! The shapes that clients see of jobs and lines: made from what is stored, never stored themselves.
 
 mod events;
+mod notifications;
+mod streams;
+mod watch_time;
 
 use domain::job::{Job, Progress, StageReached};
 use domain::log_entry::Level;
@@ -12,6 +15,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub(crate) use self::events::{AcceptedView, DeadLetterView, EventView, PostedView};
+pub(crate) use self::notifications::{
+    NoticeView, NotificationSchema, NotificationStateWord, NotificationView, Received,
+};
+pub(crate) use self::streams::{LimitView, StartedView, StreamView, StreamsView};
+pub(crate) use self::watch_time::{MovieView, RetentionView, UserView, WatchView};
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
@@ -126,9 +134,9 @@ impl UploadedView {
 pub(crate) struct StageView {
     /// `queued`, `started processing`, `10% complete` to `90% complete`, `completed`, `failed` or `cancelled`.
     #[schema(example = "10% complete")]
-    stage: String,
+    pub(crate) stage: String,
     #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 impl From<StageReached> for StageView {
@@ -146,53 +154,55 @@ impl From<StageReached> for StageView {
 pub(crate) struct JobErrorView {
     /// `file_gone`, `file_changed` or `every_line_rejected`.
     #[schema(value_type = String)]
-    code: &'static str,
-    detail: String,
+    pub(crate) code: &'static str,
+    pub(crate) detail: String,
 }
 
 /// What became of an uploaded file.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Job)]
 pub(crate) struct JobView {
-    job_id: Uuid,
-    file_name: String,
+    pub(crate) job_id: Uuid,
+    pub(crate) file_name: String,
     /// As it is stored: a compressed file is unpacked.
-    file_size_bytes: u64,
+    pub(crate) file_size_bytes: u64,
     /// Of the bytes as they are stored.
     #[schema(pattern = "^[0-9a-f]{64}$")]
-    sha256: String,
+    pub(crate) sha256: String,
     #[schema(value_type = JobStatusWord)]
-    status: &'static str,
-    stages: Vec<StageView>,
+    pub(crate) status: &'static str,
+    pub(crate) stages: Vec<StageView>,
     #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     #[schema(required, value_type = Option<String>, format = DateTime)]
-    started_at: Option<Timestamp>,
+    pub(crate) started_at: Option<Timestamp>,
     #[schema(required, value_type = Option<String>, format = DateTime)]
-    completed_at: Option<Timestamp>,
+    pub(crate) completed_at: Option<Timestamp>,
     #[schema(maximum = 100)]
-    progress_percent: u8,
+    pub(crate) progress_percent: u8,
     /// Blank lines are not counted.
-    lines_total: u64,
-    lines_done: u64,
+    pub(crate) lines_total: u64,
+    pub(crate) lines_done: u64,
     /// Log entries and new events.
-    lines_ingested: u64,
-    lines_rejected: u64,
-    lines_duplicate: u64,
+    pub(crate) lines_ingested: u64,
+    pub(crate) lines_rejected: u64,
+    pub(crate) lines_duplicate: u64,
     /// The events among the ingested lines.
-    events_applied: u64,
+    pub(crate) events_applied: u64,
     /// What its log entries take up, in bytes of text; 0 when they are no longer kept.
-    entry_bytes: u64,
+    pub(crate) entry_bytes: u64,
+    /// Grows with all that happens to the job, also when it is retried; the frames of its socket count the same way.
+    pub(crate) version: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    error: Option<JobErrorView>,
-    links: Links,
+    pub(crate) error: Option<JobErrorView>,
+    pub(crate) links: Links,
 }
 
 impl JobView {
     pub(crate) fn of(job: Job) -> Self {
         let job_id = job.id.as_uuid();
-        let counts = job.progress.counts;
+        let (counts, version) = (job.progress.counts, job.progress.version());
         Self {
             job_id,
             file_name: job.file_name,
@@ -211,6 +221,7 @@ impl JobView {
             lines_duplicate: counts.duplicate,
             events_applied: counts.events_applied,
             entry_bytes: job.entry_bytes,
+            version,
             error: job.error.map(|error| JobErrorView {
                 code: error.code.as_str(),
                 detail: error.detail,

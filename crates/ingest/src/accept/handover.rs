@@ -20,8 +20,6 @@ use super::figures::Figures;
 use super::{ACCEPT_DEADLINE, Room};
 use crate::tasks::Tasks;
 
-/// While fewer confirms than these are out, a single event leaves at once; beyond, it joins what waits.
-const CONFIRMS_OUT_FEW: usize = 4;
 /// A frame that is shared leaves when it holds so much, however many confirms are out.
 const SHARED_EVENTS_MAX: usize = 500;
 const SHARED_BYTES_MAX: usize = 256 << 10;
@@ -47,8 +45,10 @@ struct Passenger {
     _room: Room,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Gathering {
+    /// While fewer confirms than these are out, a single event leaves at once; beyond, it joins what waits.
+    confirms_unshared_max: usize,
     /// As long as something waits, at least one is out, and whoever hears it takes what waits.
     confirms_out: usize,
     waiting: Vec<Passenger>,
@@ -56,12 +56,18 @@ struct Gathering {
 }
 
 impl Handover {
-    pub(super) fn new(queue: Arc<dyn Queue>, tasks: Tasks, figures: Figures) -> Self {
+    pub(super) fn new(queue: Arc<dyn Queue>, tasks: Tasks, figures: Figures, confirms_unshared_max: usize) -> Self {
+        let gathering = Gathering {
+            confirms_unshared_max,
+            confirms_out: 0,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+        };
         Self {
             queue,
             tasks,
             figures,
-            gathering: Mutex::default(),
+            gathering: Mutex::new(gathering),
         }
     }
 
@@ -148,7 +154,7 @@ impl Gathering {
         self.waiting_bytes += passenger.event.frame_bytes();
         self.waiting.push(passenger);
         let is_full = self.waiting.len() >= SHARED_EVENTS_MAX || self.waiting_bytes >= SHARED_BYTES_MAX;
-        if self.confirms_out >= CONFIRMS_OUT_FEW && !is_full {
+        if self.confirms_out >= self.confirms_unshared_max && !is_full {
             return None;
         }
         self.confirms_out += 1;
@@ -157,7 +163,7 @@ impl Gathering {
 
     /// Those that leave now that a confirm has come; with none, one confirm less is out.
     fn next(&mut self) -> Option<Vec<Passenger>> {
-        if self.waiting.is_empty() || self.confirms_out > CONFIRMS_OUT_FEW {
+        if self.waiting.is_empty() || self.confirms_out > self.confirms_unshared_max {
             self.confirms_out -= 1;
             return None;
         }

@@ -21,7 +21,7 @@ pub(crate) const BODY_BYTES_MAX: usize = 8 << 20;
 /// What is no larger is small: single events, and batches of the usual size.
 const SMALL_BYTES_MAX: usize = 256 << 10;
 /// A body must have arrived within this.
-const ARRIVAL_MAX: Duration = Duration::from_secs(60);
+pub(crate) const ARRIVAL_MAX: Duration = Duration::from_secs(60);
 /// zstd may want a window of this many bits of address: as much as a body may hold.
 const ZSTD_WINDOW_BITS_MAX: u32 = 23;
 

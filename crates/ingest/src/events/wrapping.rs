@@ -42,7 +42,7 @@ impl Wrapping {
 }
 
 /// Without parameters, as it is written.
-fn media_type(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
         return Ok(None);
     };
@@ -51,7 +51,7 @@ fn media_type(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     Ok(Some(media).filter(|media| !media.is_empty()))
 }
 
-fn is_taken_for_json(media: &str) -> bool {
+pub(crate) fn is_taken_for_json(media: &str) -> bool {
     let mut words = media.as_bytes().windows(JSON.len());
     words.any(|word| word.eq_ignore_ascii_case(JSON))
         || TAKEN_FOR_JSON.iter().any(|known| media.eq_ignore_ascii_case(known))

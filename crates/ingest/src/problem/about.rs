@@ -62,6 +62,18 @@ impl Code {
                 "This is no id of a dead letter",
                 "The id of a dead letter is a UUID in its usual form with hyphens.",
             ),
+            Self::InvalidNotificationId => about(
+                "invalid_notification_id",
+                400,
+                "This is no id of a notification",
+                "The id of a notification is a UUID in its usual form with hyphens.",
+            ),
+            Self::InvalidId => about(
+                "invalid_id",
+                400,
+                "An id in the path cannot be used",
+                "Ids and slugs have 1 to 255 characters, none of them a control character, percent-encoded in UTF-8; `errors` names the part.",
+            ),
             Self::InvalidJson => about(
                 "invalid_json",
                 400,
@@ -72,19 +84,19 @@ impl Code {
                 "invalid_utf8",
                 400,
                 "The body is not UTF-8",
-                "Events are JSON in UTF-8.",
+                "Bodies are JSON in UTF-8.",
             ),
             Self::NotAnObject => about(
                 "not_an_object",
                 400,
-                "The body is no event",
-                "An event is a JSON object; several are an array of objects, or one object per line.",
+                "The body is no object",
+                "A JSON object is expected; several events are an array of objects, or one object per line.",
             ),
             Self::TooDeep => about(
                 "too_deep",
                 400,
-                "The event nests too deep",
-                "An event may nest 128 levels of objects and arrays.",
+                "The body nests too deep",
+                "An object may nest 128 levels of objects and arrays.",
             ),
             Self::InvalidEvent => about(
                 "invalid_event",
@@ -103,6 +115,25 @@ impl Code {
                 400,
                 "The event lies in the future",
                 "A timestamp is more than 24 hours ahead of the server's clock.",
+            ),
+            Self::InvalidBody => about(
+                "invalid_body",
+                400,
+                "The body cannot be used",
+                "A member of the body is unknown, missing or malformed; `errors` names each one.",
+            ),
+            Self::InvalidRule => about(
+                "invalid_rule",
+                400,
+                "This is no rule",
+                "The rule cannot be read; `errors` names each line and what is wrong there.",
+            ),
+            Self::InvalidQuery => about(
+                "invalid_query",
+                400,
+                "The query cannot be run",
+                "The GraphQL query is malformed, does not fit the schema, or asks for too much at once; as the protocol has it, \
+                 the answer is a 200 whose `errors` have this code.",
             ),
             Self::MalformedMultipart => about(
                 "malformed_multipart",
@@ -184,6 +215,30 @@ impl Code {
                 "There is no such dead letter",
                 "No dead letter has this id; it may have been replayed or discarded.",
             ),
+            Self::UnknownMovie => about(
+                "unknown_movie",
+                404,
+                "There is no such movie",
+                "No heartbeat of this movie has come.",
+            ),
+            Self::UnknownUser => about(
+                "unknown_user",
+                404,
+                "There is no such user",
+                "No heartbeat of this user has come.",
+            ),
+            Self::UnknownWatch => about(
+                "unknown_watch",
+                404,
+                "She has not watched it",
+                "No heartbeat of this user and this movie has come.",
+            ),
+            Self::UnknownNotification => about(
+                "unknown_notification",
+                404,
+                "There is no such notification",
+                "No notification has this id.",
+            ),
             Self::UnknownProblem => about(
                 "unknown_problem",
                 404,
@@ -214,6 +269,30 @@ impl Code {
                 "The state of the job forbids it",
                 "A queued or processing job can be cancelled, a failed or cancelled one can be retried.",
             ),
+            Self::NotificationStateConflict => about(
+                "notification_state_conflict",
+                409,
+                "The state of the notification forbids it",
+                "A delivered, failed or suppressed notification can be sent again; others are on their way or were withdrawn.",
+            ),
+            Self::StreamLimitReached => about(
+                "stream_limit_reached",
+                409,
+                "The limit of streams is reached",
+                "The user runs as many streams as she may; `streams` lists them. End one, wait for one, or start with `replace`.",
+            ),
+            Self::StreamReplaced => about(
+                "stream_replaced",
+                410,
+                "The stream was replaced",
+                "Another stream took its place: `replaced_by` says which. Stop playing.",
+            ),
+            Self::StreamEnded => about(
+                "stream_ended",
+                410,
+                "The stream was ended",
+                "Somebody else ended the stream. Stop playing.",
+            ),
             Self::FileTooLarge => about(
                 "file_too_large",
                 413,
@@ -224,7 +303,7 @@ impl Code {
                 "body_too_large",
                 413,
                 "The body is too large",
-                "A request may hold 8 MiB, as it is sent and as it is unpacked.",
+                "Events may take 8 MiB, as they are sent and as they are unpacked; other bodies 64 KiB.",
             ),
             Self::EventTooLarge => about(
                 "event_too_large",

@@ -23,6 +23,8 @@ const DAYS_SERIES_DAYS: i64 = 90;
 const TOP_DEFAULT: u32 = 10;
 const TOP_MAX: u32 = 100;
 const FIELD_CHARS_MAX: usize = 255;
+/// The start, the end and the zone of a range.
+const RANGE: [&str; 3] = ["start_date", "end_date", "tz"];
 /// So many of the known types are named to whoever asks for another.
 const TYPES_NAMED_MAX: usize = 100;
 
@@ -96,7 +98,7 @@ pub(crate) struct ValueCount {
 )]
 #[get("/analytics/event-counts")]
 pub(crate) async fn event_counts(request: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
-    let counts = counts(&request, &state).await?;
+    let counts = counts(&state, Query::of(&request)?).await?;
     Ok(HttpResponse::Ok().json(EventCount {
         total_events: counts.values().sum(),
     }))
@@ -114,12 +116,11 @@ pub(crate) async fn event_counts(request: HttpRequest, state: Shared) -> Result<
 )]
 #[get("/analytics/event-counts-by-type")]
 pub(crate) async fn event_counts_by_type(request: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(counts(&request, &state).await?))
+    Ok(HttpResponse::Ok().json(counts(&state, Query::of(&request)?).await?))
 }
 
-async fn counts(request: &HttpRequest, state: &State) -> Result<Counts, Problem> {
-    let mut query = Query::of(request)?;
-    let range = read_range(&mut query);
+pub(crate) async fn counts(state: &State, mut query: Query) -> Result<Counts, Problem> {
+    let range = read_range(&mut query, RANGE);
     let event_type = query.take("event_type", TYPE, read_type);
     query.finish()?;
     let wanted = event_type.clone();
@@ -145,7 +146,7 @@ async fn counts(request: &HttpRequest, state: &State) -> Result<Counts, Problem>
 #[get("/api/v1/analytics/timeseries")]
 pub(crate) async fn time_series(request: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut query = Query::of(&request)?;
-    let range = read_range(&mut query);
+    let range = read_range(&mut query, RANGE);
     let event_type = query.take("event_type", TYPE, read_type);
     let interval = query.take("interval", "one of hour, day", |text| text.parse().ok());
     let (span, zone) = (closed(range.span, interval.unwrap_or(Interval::Day)), range.zone);
@@ -201,7 +202,7 @@ fn series_borders(query: &mut Query, span: Span, interval: Interval, zone: Zone)
 #[get("/api/v1/analytics/top")]
 pub(crate) async fn top_values(request: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
     let mut query = Query::of(&request)?;
-    let range = read_range(&mut query);
+    let range = read_range(&mut query, RANGE);
     let event_type = query.require("event_type", TYPE, read_type);
     let field = query.require("field", "the name of a member of the payload", read_field);
     let limit = query.take("limit", format!("a number from 1 to {TOP_MAX}"), read_top);
@@ -232,17 +233,29 @@ fn read_top(text: &str) -> Option<u32> {
         .filter(|limit| (1..=TOP_MAX).contains(limit))
 }
 
-fn read_range(query: &mut Query) -> DateRange {
-    let [start_date, end_date, tz] = ["start_date", "end_date", "tz"].map(|name| query.take(name, "text", plain_text));
+/// The names are those of the parameters for the start, the end and the zone.
+pub(super) fn read_range(query: &mut Query, names: [&'static str; 3]) -> DateRange {
+    let [start_date, end_date, tz] = names.map(|name| query.take(name, "text", plain_text));
     let read = DateRange::read(DateRangeQuery {
         start_date: start_date.as_deref(),
         end_date: end_date.as_deref(),
         tz: tz.as_deref(),
     });
     read.unwrap_or_else(|invalid| {
-        refuse(query, invalid);
+        refuse_named(query, invalid, names);
         DateRange::default()
     })
+}
+
+/// `domain` knows the parameters as the fixed resources call them.
+fn refuse_named(query: &mut Query, mut invalid: InvalidParameter, names: [&'static str; 3]) {
+    for (known, name) in RANGE.into_iter().zip(names) {
+        if invalid.parameter == known {
+            invalid.parameter = name;
+        }
+        invalid.message = invalid.message.replace(known, name);
+    }
+    refuse(query, invalid);
 }
 
 fn refuse(query: &mut Query, invalid: InvalidParameter) {

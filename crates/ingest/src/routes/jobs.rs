@@ -31,11 +31,13 @@ const STATUS: &str = "one of queued, processing, completed, failed, cancelled";
 #[get("/api/v1/jobs/{job_id}")]
 pub(crate) async fn show(request: HttpRequest, path: JobPath, state: Shared) -> Result<HttpResponse, Problem> {
     Query::none(&request)?;
-    let job = state
-        .read(move |unit| unit.job(path.0))
-        .await?
-        .ok_or_else(|| Problem::of(Code::UnknownJob))?;
-    Ok(HttpResponse::Ok().json(JobView::of(job)))
+    let job = find(&state, path.0).await?;
+    Ok(HttpResponse::Ok().json(job.ok_or_else(|| Problem::of(Code::UnknownJob))?))
+}
+
+pub(crate) async fn find(state: &State, id: JobId) -> Result<Option<JobView>, Problem> {
+    let job = state.read(move |unit| unit.job(id)).await?;
+    Ok(job.map(JobView::of))
 }
 
 /// All jobs, newest first.
@@ -47,13 +49,16 @@ pub(crate) async fn show(request: HttpRequest, path: JobPath, state: Shared) -> 
 )]
 #[get("/api/v1/jobs")]
 pub(crate) async fn list(request: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
+    Ok(HttpResponse::Ok().json(page(&state, Query::of(&request)?).await?))
+}
+
+pub(crate) async fn page(state: &State, mut query: Query) -> Result<Page<JobView>, Problem> {
     let status: Option<JobStatus> = query.take("status", STATUS, |text| text.parse().ok());
     let wanted = PageRequest::<JobId>::read(&mut query);
     query.finish()?;
     let (before, rows_max) = (wanted.from, wanted.rows_max());
     let jobs = state.read(move |unit| unit.jobs(status, before, rows_max)).await?;
-    Ok(HttpResponse::Ok().json(wanted.page(jobs, |job| job.id, JobView::of)))
+    Ok(wanted.page(jobs, |job| job.id, JobView::of))
 }
 
 /// Ends a job that is queued or being processed.
@@ -138,6 +143,7 @@ fn accepted(state: &State, job: Job) -> HttpResponse {
         (status = 101, description = "The connection is a WebSocket now."),
         (status = 404, description = "There is no such job."),
         (status = 426, description = "The request is no WebSocket handshake."),
+        (status = 503, description = "A part that is needed is away, or there are too many such sockets; try again after `Retry-After`."),
     )
 )]
 #[get("/ws/jobs/{job_id}")]
@@ -153,12 +159,13 @@ pub(crate) async fn watch(
         .await?
         .ok_or_else(|| Problem::of(Code::UnknownJob))?;
     let (response, session, messages) = actix_ws::handle(&request, body).map_err(|_| not_a_handshake())?;
+    let response = state.job_sockets.seat(response)?;
     let updates = state.hub.watch(known);
     actix_web::rt::spawn(live::session::run(session, messages, updates, state.stopping.clone()));
     Ok(response)
 }
 
-fn not_a_handshake() -> Problem {
+pub(crate) fn not_a_handshake() -> Problem {
     Problem::of(Code::UpgradeRequired)
         .with_header(header::UPGRADE, HeaderValue::from_static("websocket"))
         .with_header(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))

@@ -4,7 +4,7 @@
 
 use utoipa::{IntoParams, ToSchema};
 
-use crate::views::{JobStatusWord, LevelWord, LineKindWord};
+use crate::views::{JobStatusWord, LevelWord, LineKindWord, NotificationStateWord};
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -171,6 +171,92 @@ pub(crate) struct TopParams {
     /// Until here: a date, with all of its day, or a time, which itself is not in the range.
     #[param(min_length = 1, nullable = false, example = "2026-05-31")]
     end_date: Option<String>,
+    /// The zone of dates, and of times without an offset: a name of the IANA database. Without it UTC.
+    #[param(min_length = 1, nullable = false, example = "Europe/Berlin")]
+    tz: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WatchPageParams {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, nullable = false)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    #[param(pattern = "^[0-9a-f]{18,2056}$", nullable = false)]
+    cursor: Option<String>,
+}
+
+/// By what a leaderboard is ordered.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OrderWord {
+    WatchTime,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LeaderboardParams {
+    /// The one order there is.
+    #[param(inline, nullable = false)]
+    order: Option<OrderWord>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, nullable = false)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    #[param(pattern = "^[0-9a-f]{18,2056}$", nullable = false)]
+    cursor: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RetentionParams {
+    /// How many buckets at most, as far as the widest of them allow; without it 100.
+    #[param(minimum = 1, maximum = 1000, nullable = false)]
+    buckets: Option<u32>,
+}
+
+/// Who may end a stream beside its own client.
+#[derive(ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EndedByWord {
+    Operator,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EndStreamParams {
+    /// Without it its own client ended it. What an operator ended stays ended: its player hears 410 at its next renewal.
+    #[param(inline, nullable = false)]
+    by: Option<EndedByWord>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct NotificationParams {
+    /// Only those in this state.
+    #[param(inline, nullable = false)]
+    state: Option<NotificationStateWord>,
+    /// Only those to this user.
+    #[param(min_length = 1, max_length = 255, nullable = false)]
+    user_id: Option<String>,
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, nullable = false)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    #[param(pattern = "^[0-9a-f]{48}$", nullable = false)]
+    cursor: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DryRunParams {
+    /// Causes from here on: a date, from its first moment, or a time. Without it 7 days before the end.
+    #[param(min_length = 1, nullable = false, example = "2026-05-01")]
+    start: Option<String>,
+    /// Until here: a date, with all of its day, or a time. Without it now.
+    #[param(min_length = 1, nullable = false, example = "2026-05-31")]
+    end: Option<String>,
     /// The zone of dates, and of times without an offset: a name of the IANA database. Without it UTC.
     #[param(min_length = 1, nullable = false, example = "Europe/Berlin")]
     tz: Option<String>,

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::console;
 use crate::gauges;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -92,37 +93,60 @@ pub(crate) struct IndexLinks {
     #[schema(value_type = String)]
     events: &'static str,
     #[schema(value_type = String)]
+    movies: &'static str,
+    #[schema(value_type = String)]
     dead_letters: &'static str,
     #[schema(value_type = String)]
     jobs: &'static str,
     #[schema(value_type = String)]
     logs: &'static str,
     #[schema(value_type = String)]
+    notifications: &'static str,
+    #[schema(value_type = String)]
+    rules: &'static str,
+    #[schema(value_type = String)]
     problems: &'static str,
+    #[schema(value_type = String)]
+    system: &'static str,
+    #[schema(value_type = String)]
+    demo: &'static str,
 }
 
 const LINKS: IndexLinks = IndexLinks {
     docs: "/docs/",
     openapi: "/openapi.json",
     events: "/v1/events",
+    movies: "/v1/movies",
     dead_letters: "/api/v1/dead-letters",
     jobs: "/api/v1/jobs",
     logs: "/api/v1/logs",
+    notifications: "/api/v1/notifications",
+    rules: "/api/v1/rules",
     problems: "/problems",
+    system: "/api/v1/system",
+    demo: "/demo/",
 };
 
 /// What this is, and where its resources are.
 #[utoipa::path(
     tag = "service",
     operation_id = "index",
-    responses((status = 200, description = "Its name and links.", body = Index))
+    responses((
+        status = 200, description = "Its name and links; to browsers, the console.",
+        content((Index = "application/json"), (String = "text/html")),
+    ))
 )]
 #[get("/")]
 pub(crate) async fn index(request: HttpRequest, state: Shared) -> Result<HttpResponse, Problem> {
+    if console::wants_page(&request) {
+        return Ok(console::page());
+    }
     Query::none(&request)?;
     let settings = &state.door.settings;
     let (version, mode) = (settings.version.clone(), settings.mode.clone());
-    Ok(HttpResponse::Ok().json(Index {
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::VARY, "Accept"));
+    Ok(answer.json(Index {
         name: "Event Horizon",
         version,
         mode,

@@ -4,6 +4,7 @@ use domain::event::{Event, Verbatim};
 use domain::ids::EventId;
 use domain::intake::body::ItemError;
 use domain::message::EventFrame;
+use domain::stream_limit::Renewal;
 use domain::time::Timestamp;
 use records::DeadLetter;
 use serde::Serialize;
@@ -71,14 +72,34 @@ pub(crate) struct AcceptedView {
     status: ItemStatus,
     /// Whether its type is built in.
     known: bool,
+    /// Of a heartbeat with a `stream_id`: what became of the lease of that stream. `unknown` is also said if the store did
+    /// not answer in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline, nullable = false, value_type = Option<RenewalWord>)]
+    stream: Option<&'static str>,
 }
 
-impl From<Accepted> for AcceptedView {
-    fn from(accepted: Accepted) -> Self {
+/// What became of a lease.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(
+    dead_code,
+    reason = "the words of `domain::stream_limit::Renewal`, for the API document"
+)]
+pub(crate) enum RenewalWord {
+    Renewed,
+    Replaced,
+    Ended,
+    Unknown,
+}
+
+impl AcceptedView {
+    pub(crate) fn of(accepted: Accepted, renewal: Option<Renewal>) -> Self {
         Self {
             event_id: accepted.event_id.as_uuid(),
             status: ItemStatus::Accepted,
             known: accepted.known,
+            stream: renewal.map(Renewal::as_str),
         }
     }
 }

@@ -99,7 +99,7 @@ fn takes_events(operation: &Value) -> bool {
 
 fn targets(path: &str, operation: &Value, id: &str) -> Vec<String> {
     let with = |id: &str, code: &str| {
-        let ids = ["{job_id}", "{event_id}", "{id}"].into_iter();
+        let ids = ["{job_id}", "{event_id}", "{id}", "{user}", "{slug}", "{stream_id}"].into_iter();
         ids.fold(path.to_owned(), |path, name| path.replace(name, id))
             .replace("{code}", code)
     };

@@ -1,5 +1,7 @@
 //! A server of its own for each test, and the work that a worker would do, done by hand.
 
+mod watching;
+
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -207,9 +209,10 @@ impl Worker for Records {
         let distinct: BTreeMap<_, _> = events.iter().rev().map(|event| (event.event_id, event)).collect();
         let events: Vec<_> = distinct.into_values().cloned().collect();
         let applied = self.run(Class::Apply, |unit| {
-            let new = unit.insert_new(&events, None)?;
-            let fresh = events.iter().zip(new).filter(|(_, new)| *new);
-            unit.add_counts(&domain::counts::count(fresh.map(|(event, _)| event)))
+            let new = unit.insert_new(&events, records::Origin::DOOR)?;
+            let fresh = events.iter().zip(new).filter(|(_, new)| *new).map(|(event, _)| event);
+            watching::fold(unit, fresh.clone())?;
+            unit.add_counts(&domain::counts::count(fresh))
         });
         applied.unwrap();
     }

@@ -67,6 +67,7 @@ async fn a_job_shows_where_it_stands() {
         "lines_duplicate",
         "events_applied",
         "entry_bytes",
+        "version",
         "links",
     ];
     expected.sort_unstable();

@@ -4,15 +4,21 @@
 
 mod analytics;
 mod client;
+mod console;
 mod dead_letters;
 mod document;
 mod events;
+mod graphql;
 mod harness;
 mod held_queue;
 mod jobs;
 mod lines;
 mod live;
+mod notifications;
 mod refusals;
+mod rules;
 mod samples;
 mod service;
+mod streams;
 mod upload;
+mod watch_time;

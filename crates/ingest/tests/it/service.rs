@@ -111,6 +111,12 @@ async fn what_is_not_there_and_what_cannot_be_done_differ() {
         ("PUT", "/v1/events", "GET, HEAD, POST"),
         ("POST", "/api/v1/dead-letters/7", "GET, HEAD, DELETE"),
         ("OPTIONS", "/api/v1/logs", "GET, HEAD"),
+        ("DELETE", "/v1/movies", "GET, HEAD"),
+        ("PUT", "/v1/users/u/streams", "GET, HEAD, POST"),
+        ("GET", "/v1/users/u/streams/a%2Fb", "PUT, DELETE"),
+        ("POST", "/v1/users/u/stream-limit", "PUT, DELETE"),
+        ("DELETE", "/v1/notify", "GET, HEAD, POST"),
+        ("GET", "/api/v1/rules/dry-run", "POST"),
         ("POST", "/docs/", "GET, HEAD"),
     ] {
         let answer = server.send(&request(method, path, &[], b"")).await.expect(405);

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::accept::Accept;
+use crate::settings::{CONFIRMS_UNSHARED_MAX, Settings};
 
 /// What a queue does when a test says so; it stores nothing.
 pub(in crate::accept) struct ScriptedQueue {
@@ -86,7 +87,12 @@ impl Bed {
         let (queue, frames) = ScriptedQueue::scripted(confirms, outcome);
         let port: Arc<dyn Queue> = Arc::<ScriptedQueue>::clone(&queue);
         Self {
-            handover: Arc::new(Handover::new(port, Tasks::here(), Figures::new())),
+            handover: Arc::new(Handover::new(
+                port,
+                Tasks::here(),
+                Figures::new(),
+                CONFIRMS_UNSHARED_MAX,
+            )),
             queue,
             frames,
             room: Arc::new(Semaphore::new(1 << 20)),
@@ -130,13 +136,13 @@ fn numbers(frame: &Frame) -> Vec<usize> {
 async fn a_few_leave_at_once_and_the_others_share_the_next_frame() {
     let mut bed = Bed::new(0, || Ok(()));
     let answers: Vec<_> = (0..100).map(|number| bed.board(number)).collect();
-    for number in 0..CONFIRMS_OUT_FEW {
+    for number in 0..CONFIRMS_UNSHARED_MAX {
         assert_eq!(bed.next_frame().await, [number]);
     }
     assert!(bed.frames.try_recv().is_err(), "the others wait for a confirm");
     bed.queue.confirms.add_permits(1);
-    assert_eq!(bed.next_frame().await, (CONFIRMS_OUT_FEW..100).collect::<Vec<_>>());
-    bed.queue.confirms.add_permits(CONFIRMS_OUT_FEW);
+    assert_eq!(bed.next_frame().await, (CONFIRMS_UNSHARED_MAX..100).collect::<Vec<_>>());
+    bed.queue.confirms.add_permits(CONFIRMS_UNSHARED_MAX);
     for answer in answers {
         assert_eq!(answer.await, Ok(Ok(())));
     }
@@ -150,22 +156,25 @@ async fn a_few_leave_at_once_and_the_others_share_the_next_frame() {
 #[tokio::test]
 async fn what_is_full_does_not_wait() {
     let mut bed = Bed::new(0, || Ok(()));
-    let _few: Vec<_> = (0..CONFIRMS_OUT_FEW).map(|number| bed.board(number)).collect();
+    let _few: Vec<_> = (0..CONFIRMS_UNSHARED_MAX).map(|number| bed.board(number)).collect();
     let _many: Vec<_> = (0..SHARED_EVENTS_MAX + 1).map(|number| bed.board(number)).collect();
     let now = Instant::now();
     let large = SHARED_BYTES_MAX / 4;
     let _large: Vec<_> = (0..5).map(|number| bed.board_at(now, 1_000 + number, large)).collect();
     let mut frames = Vec::new();
-    for _ in 0..CONFIRMS_OUT_FEW + 2 {
+    for _ in 0..CONFIRMS_UNSHARED_MAX + 2 {
         frames.push(bed.next_frame().await);
     }
     // The order among those that are out is nobody's business.
     frames.sort_by_key(Vec::len);
     assert_eq!(
-        frames[CONFIRMS_OUT_FEW],
+        frames[CONFIRMS_UNSHARED_MAX],
         [SHARED_EVENTS_MAX, 1_000, 1_001, 1_002, 1_003]
     );
-    assert_eq!(frames[CONFIRMS_OUT_FEW + 1], (0..SHARED_EVENTS_MAX).collect::<Vec<_>>());
+    assert_eq!(
+        frames[CONFIRMS_UNSHARED_MAX + 1],
+        (0..SHARED_EVENTS_MAX).collect::<Vec<_>>()
+    );
     bed.queue.confirms.add_permits(3);
     assert_eq!(bed.next_frame().await, [1_004], "it left with one of the few");
 }
@@ -179,13 +188,13 @@ async fn everybody_in_a_frame_hears_that_it_was_refused_and_the_next_one_leaves(
     }
     bed.frames.close();
     let again = bed.handover.gathering().confirms_out;
-    assert!(again <= CONFIRMS_OUT_FEW, "{again}");
+    assert!(again <= CONFIRMS_UNSHARED_MAX, "{again}");
 }
 
 #[tokio::test]
 async fn a_queue_that_panics_holds_nobody_up() {
     let bed = Bed::new(usize::MAX >> 4, || panic!("a defect"));
-    for number in 0..CONFIRMS_OUT_FEW * 3 {
+    for number in 0..CONFIRMS_UNSHARED_MAX * 3 {
         assert_eq!(bed.board(number).await, Ok(Err(Refused::Unconfirmed)));
     }
 }
@@ -193,13 +202,13 @@ async fn a_queue_that_panics_holds_nobody_up() {
 #[tokio::test]
 async fn who_was_told_that_it_took_too_long_is_left_behind() {
     let mut bed = Bed::new(0, || Ok(()));
-    let _few: Vec<_> = (0..CONFIRMS_OUT_FEW).map(|number| bed.board(number)).collect();
+    let _few: Vec<_> = (0..CONFIRMS_UNSHARED_MAX).map(|number| bed.board(number)).collect();
     let late = bed.board_at(Instant::now() - ACCEPT_DEADLINE, 100, 0);
     let in_time = bed.board(101);
-    for number in 0..CONFIRMS_OUT_FEW {
+    for number in 0..CONFIRMS_UNSHARED_MAX {
         assert_eq!(bed.next_frame().await, [number]);
     }
-    bed.queue.confirms.add_permits(CONFIRMS_OUT_FEW + 1);
+    bed.queue.confirms.add_permits(CONFIRMS_UNSHARED_MAX + 1);
     assert_eq!(bed.next_frame().await, [101]);
     assert!(late.await.is_err());
     assert_eq!(in_time.await, Ok(Ok(())));
@@ -231,12 +240,13 @@ fn a_batch_takes_as_few_frames_as_it_needs() {
 
 #[tokio::test]
 async fn a_door_whose_queue_confirms_answers() {
-    let accept = Accept::new(ScriptedQueue::confirming(), Tasks::here());
+    let accept = Accept::new(ScriptedQueue::confirming(), Tasks::here(), &Settings::default());
     let object = domain::json::Object::parse(r#"{"user":"u","type":"view","url":"/"}"#).unwrap();
     let draft = domain::intake::read(&object).unwrap();
+    let events = [draft.clone(), draft].map(|draft| accept.stamp_one(draft).unwrap());
     let (first, second) = tokio::join!(
-        accept.one(draft.clone(), accept.room_for(1).unwrap()),
-        accept.one(draft, accept.room_for(1).unwrap())
+        accept.one(&events[0], accept.room_for(1).unwrap()),
+        accept.one(&events[1], accept.room_for(1).unwrap())
     );
     let (first, second) = (first.unwrap(), second.unwrap());
     assert!(first.known && first.event_id < second.event_id);
