@@ -1,5 +1,8 @@
 //! Jobs that somebody watches: the latest of each, from the rows and from notes, handed on only forwards.
 
+pub(crate) mod feed;
+pub(crate) mod onlooker;
+pub(crate) mod place;
 pub(crate) mod session;
 
 use std::collections::HashMap;

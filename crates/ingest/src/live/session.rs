@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use actix_ws::{CloseCode, CloseReason, Closed, Message, MessageStream, Session};
+use actix_ws::{CloseCode, CloseReason, Closed, Message, MessageStream, ProtocolError, Session};
+use bytestring::ByteString;
 use domain::job::Progress;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
@@ -13,22 +14,26 @@ use crate::views::FrameView;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// Whoever takes a frame no sooner is not listening. The latest value is all that waits for it meanwhile.
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
+/// Told since the last sign that what was told has arrived. Beyond it frames would pile up for a client that reads nothing.
+const UNREAD_BYTES_MAX: usize = 64 << 10;
 /// Nobody needs to tell us anything.
 const INCOMING_BYTES_MAX: usize = 1 << 10;
 const INCOMING_MESSAGES_MAX: u32 = 100;
 
 /// Why a socket ends.
-enum End {
+pub(super) enum End {
     Close(CloseReason),
     /// The other side has closed, or is no longer there: there is nobody to say goodbye to.
     Gone,
 }
 
-struct Socket {
+pub(super) struct Socket {
     session: Session,
     messages_left: u32,
     /// Whether the last ping is still without an answer.
     unanswered: bool,
+    /// What was told since a ping was answered.
+    unread_bytes: usize,
     send_deadline: Duration,
 }
 
@@ -38,24 +43,33 @@ pub(crate) async fn run(
     mut updates: watch::Receiver<Progress>,
     stopping: Stopping,
 ) {
-    let mut messages = messages.max_frame_size(INCOMING_BYTES_MAX);
-    let mut socket = Socket::new(session, SEND_DEADLINE);
+    let (mut socket, mut messages) = Socket::begin(session, messages);
     let end = match socket.converse(&mut messages, &mut updates, &stopping).await {
         Ok(never) => match never {},
         Err(end) => end,
     };
-    if let End::Close(reason) = end {
-        // The close must not wait for a client that does not read either.
-        let _ = timeout(SEND_DEADLINE, socket.session.close(Some(reason))).await;
-    }
+    socket.end(end).await;
 }
 
 impl Socket {
+    pub(super) fn begin(session: Session, messages: MessageStream) -> (Self, MessageStream) {
+        let messages = messages.max_frame_size(INCOMING_BYTES_MAX);
+        (Self::new(session, SEND_DEADLINE), messages)
+    }
+
+    pub(super) async fn end(self, end: End) {
+        if let End::Close(reason) = end {
+            // The close must not wait for a client that does not read either.
+            let _ = timeout(SEND_DEADLINE, self.session.close(Some(reason))).await;
+        }
+    }
+
     fn new(session: Session, send_deadline: Duration) -> Self {
         Self {
             session,
             messages_left: INCOMING_MESSAGES_MAX,
             unanswered: false,
+            unread_bytes: 0,
             send_deadline,
         }
     }
@@ -77,11 +91,7 @@ impl Socket {
                     let latest = updates.borrow_and_update().clone();
                     self.tell("progress", &latest).await?;
                 }
-                message = messages.recv() => match message {
-                    Some(Ok(message)) => self.hear(message).await?,
-                    Some(Err(_)) => return Err(close(CloseCode::Policy)),
-                    None => return Err(End::Gone),
-                },
+                message = messages.recv() => self.hear_any(message).await?,
                 _ = pings.tick() => self.ping().await?,
             }
         }
@@ -92,8 +102,31 @@ impl Socket {
         let ended = progress.status.is_final();
         let frame = FrameView::of(if ended { "done" } else { kind }, progress);
         let text = serde_json::to_string(&frame).map_err(|_| close(CloseCode::Error))?;
-        in_time(self.send_deadline, self.session.text(text)).await?;
+        self.text(text.into()).await?;
         if ended { Err(close(CloseCode::Normal)) } else { Ok(()) }
+    }
+
+    pub(super) async fn text(&mut self, text: ByteString) -> Result<(), End> {
+        self.unread_bytes += text.len();
+        in_time(self.send_deadline, self.session.text(text)).await
+    }
+
+    /// Whether it should be told no more until it has answered a ping.
+    pub(super) fn is_behind(&self) -> bool {
+        self.unread_bytes > UNREAD_BYTES_MAX
+    }
+
+    /// Whether a ping is on its way.
+    pub(super) fn is_asked(&self) -> bool {
+        self.unanswered
+    }
+
+    pub(super) async fn hear_any(&mut self, message: Option<Result<Message, ProtocolError>>) -> Result<(), End> {
+        match message {
+            Some(Ok(message)) => self.hear(message).await,
+            Some(Err(_)) => Err(close(CloseCode::Policy)),
+            None => Err(End::Gone),
+        }
     }
 
     async fn hear(&mut self, message: Message) -> Result<(), End> {
@@ -108,6 +141,7 @@ impl Socket {
             Message::Pong(_) => {
                 // Answers to our own pings are not held against the client.
                 self.messages_left += 1;
+                self.unread_bytes = 0;
                 Ok(())
             }
             Message::Close(_) => Err(close(CloseCode::Normal)),
@@ -115,7 +149,7 @@ impl Socket {
         }
     }
 
-    async fn ping(&mut self) -> Result<(), End> {
+    pub(super) async fn ping(&mut self) -> Result<(), End> {
         if self.unanswered {
             return Err(End::Gone);
         }
@@ -124,7 +158,7 @@ impl Socket {
     }
 }
 
-fn pings() -> Interval {
+pub(super) fn pings() -> Interval {
     let mut pings = interval(PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick of an interval is at once.
@@ -139,22 +173,23 @@ async fn in_time(deadline: Duration, sending: impl Future<Output = Result<(), Cl
     }
 }
 
-fn close(code: CloseCode) -> End {
+pub(super) fn close(code: CloseCode) -> End {
     End::Close(CloseReason::from(code))
 }
 
 #[cfg(test)]
-mod tests {
-    use actix_web::HttpResponse;
+pub(super) mod tests {
+    use actix_web::dev::Payload;
     use actix_web::test::TestRequest;
+    use actix_web::{FromRequest, HttpResponse, web};
     use domain::ids::JobId;
     use domain::job::{JobStatus, LineCounts};
     use uuid::Uuid;
 
     use super::*;
 
-    /// A socket whose other side takes nothing; it is gone when the answer is dropped.
-    async fn socket() -> (HttpResponse, Socket) {
+    /// The other side takes nothing and says nothing; it is gone when the answer is dropped.
+    pub(crate) async fn handshake() -> (HttpResponse, Session, MessageStream) {
         let handshake = [
             ("connection", "upgrade"),
             ("upgrade", "websocket"),
@@ -165,9 +200,16 @@ mod tests {
             .into_iter()
             .fold(TestRequest::get(), TestRequest::insert_header)
             .to_srv_request();
-        let (request, payload) = request.into_parts();
-        let body = <actix_web::web::Payload as actix_web::FromRequest>::from_request(&request, &mut { payload });
-        let (response, session, _) = actix_ws::handle(&request, body.await.unwrap()).unwrap();
+        let mut silence: Payload = Payload::Stream {
+            payload: Box::pin(futures_util::stream::pending()),
+        };
+        let (request, _) = request.into_parts();
+        let body = web::Payload::from_request(&request, &mut silence).await;
+        actix_ws::handle(&request, body.unwrap()).unwrap()
+    }
+
+    async fn socket() -> (HttpResponse, Socket) {
+        let (response, session, _) = handshake().await;
         (response, Socket::new(session, Duration::from_millis(20)))
     }
 
