@@ -1,13 +1,20 @@
 //! The command line: what there is to do, and which exit code says how it went.
 
+mod asking;
 mod client;
 mod config_show;
 mod doctor;
 mod generate;
 mod health;
 mod migrate;
+mod notifications;
 mod openapi;
+mod recompute;
+mod rules;
+mod streams;
+mod table;
 mod upload;
+mod watch;
 
 use std::fmt::Display;
 use std::future::Future;
@@ -58,6 +65,28 @@ enum Command {
     Health(health::Arguments),
     /// Compare what was taken, what is stored and what is counted
     Doctor(doctor::Arguments),
+    /// Build watch time anew from the stored heartbeats; servers may go on meanwhile
+    Recompute(recompute::Arguments),
+    /// What is watched
+    Watch {
+        #[command(subcommand)]
+        what: watch::What,
+    },
+    /// Which streams run
+    Streams {
+        #[command(subcommand)]
+        what: streams::What,
+    },
+    /// What somebody was told, or will be
+    Notifications {
+        #[command(subcommand)]
+        what: notifications::What,
+    },
+    /// Check a file of rules, or print the default one
+    Rules {
+        #[command(subcommand)]
+        what: rules::What,
+    },
     /// Show the settings
     Config {
         #[command(subcommand)]
@@ -122,6 +151,11 @@ impl CommandLine {
             Some(Command::Migrate(flags)) => migrate::run(&load(before.then(&flags))?),
             Some(Command::Generate(arguments)) => block_on(generate::run(arguments, before)),
             Some(Command::Doctor(arguments)) => block_on(doctor::run(arguments, before)),
+            Some(Command::Recompute(arguments)) => block_on(recompute::run(arguments, before)),
+            Some(Command::Watch { what }) => block_on(watch::run(what, before)),
+            Some(Command::Streams { what }) => block_on(streams::run(what, before)),
+            Some(Command::Notifications { what }) => block_on(notifications::run(what, before)),
+            Some(Command::Rules { what }) => rules::run(&what),
             Some(Command::Upload(arguments)) => block_on(upload::run(arguments, before)),
             Some(Command::Health(arguments)) => block_on(health::run(arguments, before)),
             Some(Command::Config { what }) => config_show::run(what, before),

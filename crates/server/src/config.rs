@@ -6,7 +6,9 @@ mod flags;
 mod gather;
 mod kind;
 mod mask;
+mod playback;
 mod refusal;
+mod rules;
 mod show;
 mod table;
 
@@ -17,7 +19,9 @@ use std::time::Duration;
 pub(crate) use self::flags::SettingFlags;
 pub(crate) use self::gather::{Sources, Values, gather};
 pub(crate) use self::mask::masked;
+pub(crate) use self::playback::Playback;
 use self::refusal::{Refusal, Refusals};
+pub(crate) use self::rules::Rules;
 pub(crate) use self::show::{defaults_file, for_people, for_programs, reference};
 use self::table::DATA_FOLDER;
 
@@ -25,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) door: Door,
     pub(crate) backends: Backends,
     pub(crate) files: Files,
+    pub(crate) playback: Playback,
+    pub(crate) rules: Rules,
     pub(crate) worker: Worker,
     pub(crate) process: Process,
 }
@@ -100,6 +106,8 @@ impl Config {
             door: Door::from_values(values)?,
             backends: Backends::from_values(values)?,
             files: Files::from_values(values)?,
+            playback: Playback::from_values(values)?,
+            rules: Rules::from_values(values)?,
             worker: Worker::from_values(values)?,
             process: Process::from_values(values)?,
         })

@@ -3,17 +3,18 @@
 pub(crate) mod backends;
 mod database;
 mod listener;
+mod parts;
+pub(crate) mod rules;
 
 use std::future::Future;
 use std::io::IsTerminal as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use self::backends::Opened;
+pub(crate) use self::parts::effects;
 use crate::banner::Banner;
 use crate::config::{Access, Config};
 use crate::shutdown;
@@ -54,13 +55,13 @@ pub(crate) async fn run(role: Role, config: Config) -> anyhow::Result<()> {
     let metrics = telemetry::start(&config.process)?;
     let stop = shutdown::on_signal()?;
     let listener = listener::bind(config.door.bind)?;
-    let opened = backends::open(&config.backends).await?;
+    let opened = backends::open(&config).await?;
     let running = async {
         let outcome = ending_all(live(role, &config, &opened, listener, metrics, &stop), &stop).await;
         opened.queue.close().await;
         outcome
     };
-    shutdown::within(config.process.shutdown, &stop, running).await?;
+    shutdown::within(config.process.shutdown, &stop, Box::pin(running)).await?;
     tracing::info!("server.stopped");
     Ok(())
 }
@@ -77,7 +78,7 @@ pub(crate) async fn run_around<T>(
     let stop = shutdown::on_signal()?;
     let listener = listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let url = format!("http://{}", listener.local_addr().context("the address is unknown")?);
-    let opened = backends::open(&config.backends).await?;
+    let opened = backends::open(&config).await?;
     let running = async {
         let serving = async {
             if database::made_ready(role, &opened.records, &stop).await? {
@@ -90,7 +91,7 @@ pub(crate) async fn run_around<T>(
         opened.queue.close().await;
         served.and(done)
     };
-    shutdown::within(config.process.shutdown, &stop, running).await
+    shutdown::within(config.process.shutdown, &stop, Box::pin(running)).await
 }
 
 /// Does something once, and then it is time to stop. `None`: it was time before it was done.
@@ -174,18 +175,21 @@ async fn work(
 ) -> anyhow::Result<()> {
     match role {
         Role::Everything => {
-            let serving = serve(door(config, opened, metrics), listener, stop.clone());
-            together(serving, import(config, opened, stop.clone()), &stop).await
+            let own_door = listener.local_addr().context("the address is unknown")?;
+            let working = labour(parts::worker(config, opened, Some(own_door)), stop.clone());
+            let serving = serve(parts::door(config, opened, metrics), listener, stop.clone());
+            together(serving, working, &stop).await
         }
         Role::Ingest => {
             let looking = database::say_what_is_missing(role, &opened.records, &stop);
-            let serving = serve(door(config, opened, metrics), listener, stop.clone());
+            let serving = serve(parts::door(config, opened, metrics), listener, stop.clone());
             let (served, ()) = tokio::join!(ending_all(serving, &stop), looking);
             served
         }
         Role::Worker => {
-            let probing = probe(probes(config, opened, metrics), listener, stop.clone());
-            together(probing, import(config, opened, stop.clone()), &stop).await
+            let working = labour(parts::worker(config, opened, None), stop.clone());
+            let probing = probe(parts::probes(config, opened, metrics), listener, stop.clone());
+            together(probing, working, &stop).await
         }
     }
 }
@@ -218,60 +222,10 @@ async fn probe(probes: ingest::Probes, listener: TcpListener, stop: Cancellation
 }
 
 /// As a task of its own, so that work and door do not wait for each other.
-async fn import(config: &Config, opened: &Opened, stop: CancellationToken) -> anyhow::Result<()> {
-    let worker = worker::Worker {
-        records: opened.records.clone(),
-        queue: Arc::clone(&opened.queue),
-        live: Arc::clone(&opened.live),
-        blobs: Arc::clone(&opened.blobs),
-        settings: worker::Settings {
-            slots: config.worker.slots,
-            lease: config.worker.lease,
-            alone: config.backends.database_is_embedded() && config.backends.queue_is_embedded(),
-            line_bytes_max: config.files.line_bytes_max,
-            rejects_kept_max: config.files.rejects_kept_max,
-            log_retention: config.files.log_retention,
-            event_retention: config.worker.event_retention,
-            ..worker::Settings::named(format!("worker-{}", Uuid::new_v4().simple()))
-        },
-    };
+async fn labour(worker: worker::Worker, stop: CancellationToken) -> anyhow::Result<()> {
     tokio::spawn(worker::run(worker, stop))
         .await
         .context("the worker broke")
-}
-
-fn door(config: &Config, opened: &Opened, metrics: Metrics) -> ingest::Door {
-    ingest::Door {
-        records: opened.records.clone(),
-        queue: Arc::clone(&opened.queue),
-        live: Arc::clone(&opened.live),
-        blobs: Arc::clone(&opened.blobs),
-        metrics,
-        settings: door_settings(config),
-    }
-}
-
-fn probes(config: &Config, opened: &Opened, metrics: Metrics) -> ingest::Probes {
-    ingest::Probes {
-        records: opened.records.clone(),
-        queue: Arc::clone(&opened.queue),
-        blobs: Arc::clone(&opened.blobs),
-        metrics,
-        settings: door_settings(config),
-    }
-}
-
-fn door_settings(config: &Config) -> ingest::Settings {
-    ingest::Settings {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        mode: config.backends.in_words(),
-        upload_bytes_max: config.files.upload_bytes_max,
-        chunk_bytes: config.files.chunk_bytes,
-        line_delay_ms_max: config.files.line_delay_max_ms,
-        allowed_hosts: config.door.allowed_hosts.clone(),
-        cors_origins: config.door.cors_origins.clone(),
-        ..ingest::Settings::default()
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What commands say to a running server, and how they read its answers.
 
+mod resources;
+
 use std::time::Duration;
 
 use anyhow::Context as _;

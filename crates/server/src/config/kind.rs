@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use reqwest::Url;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use worker::{AllowedBlocks, Secret};
 
 /// Written where a list is to be empty.
 const NONE: &str = "none";
@@ -23,9 +25,15 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// What it may begin with.
     Url(&'static [&'static str]),
+    /// That can be called over HTTP.
+    WebAddress,
     Origins,
     Hosts,
+    /// Of addresses, in the notation of CIDR.
+    Blocks,
     LogFilter,
+    /// That messages are signed with.
+    Secret,
     /// Any text; what it should be.
     Text(&'static str),
 }
@@ -53,9 +61,12 @@ impl Kind {
                 .iter()
                 .any(|start| text.starts_with(start))
                 .then(|| Value::Text(text.to_owned())),
+            Self::WebAddress => is_web_address(text).then(|| Value::Text(text.to_owned())),
             Self::Origins => list(text, is_origin),
             Self::Hosts => list(text, is_authority),
+            Self::Blocks => list(text, is_block),
             Self::LogFilter => is_log_filter(text).then(|| Value::Text(text.to_owned())),
+            Self::Secret => Secret::parse(text).is_ok().then(|| Value::Text(text.to_owned())),
             Self::Text(_) => (!text.is_empty()).then(|| Value::Text(text.to_owned())),
         }
     }
@@ -75,11 +86,16 @@ impl Kind {
             }
             Self::Word(words) => quoted(words),
             Self::Url(starts) => format!("what begins with {}", quoted(starts)),
+            Self::WebAddress => "an address such as `https://example.org/hook`".to_owned(),
             Self::Origins => "`none`, `*`, or origins such as `https://example.org`, separated by commas".to_owned(),
             Self::Hosts => "`none`, or names such as `example.org`, separated by commas".to_owned(),
+            Self::Blocks => {
+                "`none`, or addresses and blocks such as `192.168.7.5` and `10.0.0.0/8`, separated by commas".to_owned()
+            }
             Self::LogFilter => {
                 "a level (error, warn, info, debug, trace) or directives such as `info,worker=debug`".to_owned()
             }
+            Self::Secret => "a secret, or `whsec_` and one in Base64".to_owned(),
             Self::Text(what) => what.to_owned(),
         }
     }
@@ -166,6 +182,17 @@ fn is_authority(text: &str) -> bool {
     !text.is_empty() && text.chars().all(allowed)
 }
 
+/// With a host, and nothing that is never sent.
+fn is_web_address(text: &str) -> bool {
+    let is_one = |url: Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none();
+    Url::parse(text).is_ok_and(is_one)
+}
+
+/// An address by itself is a block of one.
+fn is_block(text: &str) -> bool {
+    AllowedBlocks::parse(&[text]).is_ok()
+}
+
 /// A bare word that is no level would be taken for the name of a part, and everything else would fall silent.
 fn is_log_filter(text: &str) -> bool {
     let is_clear = |directive: &str| directive.contains('=') || directive.parse::<LevelFilter>().is_ok();
@@ -216,6 +243,52 @@ mod tests {
         assert_eq!(origins("none"), Some(Value::List(Vec::new())));
         for wrong in ["a.example", "https://a.example/", "https://a.example,,", "https://"] {
             assert_eq!(origins(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_block_has_no_more_bits_than_its_address() {
+        let blocks = |text| Kind::Blocks.parse(text);
+        let three = ["10.0.0.0/8", "::1/128", "192.168.7.5"].map(str::to_owned).to_vec();
+        assert_eq!(blocks("10.0.0.0/8, ::1/128, 192.168.7.5"), Some(Value::List(three)));
+        assert_eq!(blocks("none"), Some(Value::List(Vec::new())));
+        for wrong in [
+            "10.0.0.0/33",
+            "::1/129",
+            "10.0.0/8",
+            "localhost",
+            "10.0.0.0/+8",
+            "10.0.0.0/",
+            "",
+        ] {
+            assert_eq!(blocks(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_says_it_is_encoded_must_be() {
+        for (text, expected) in [
+            ("a secret", true),
+            ("whsec_c2VjcmV0", true),
+            ("whsec_", false),
+            ("whsec_no Base64", false),
+            ("", false),
+        ] {
+            assert_eq!(Kind::Secret.parse(text).is_some(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn web_addresses_have_a_host() {
+        for (text, expected) in [
+            ("https://example.org/hook?team=7", true),
+            ("http://[::1]:9000", true),
+            ("http://", false),
+            ("ftp://example.org", false),
+            ("example.org/hook", false),
+            ("https://example.org/#part", false),
+        ] {
+            assert_eq!(Kind::WebAddress.parse(text).is_some(), expected, "{text}");
         }
     }
 

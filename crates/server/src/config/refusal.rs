@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::mask::masked;
+use super::mask::{MASK, host_only, masked};
 use super::table::{SETTINGS, Setting, Shown};
 
 /// Below this two names have nothing to do with each other.
@@ -98,7 +98,8 @@ pub(crate) fn shown(setting: &Setting, text: &str) -> String {
     match setting.shown {
         Shown::Whole => text.to_owned(),
         Shown::WithoutPassword => masked(text),
-        Shown::Never => "***".to_owned(),
+        Shown::HostOnly => host_only(text),
+        Shown::Never => MASK.to_owned(),
     }
 }
 
@@ -129,6 +130,20 @@ fn nearest(name: &str, name_of: impl Fn(&Setting) -> String) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_named_and_not_said() {
+        for (env, text) in [
+            ("EH_NOTIFY_SECRET", "whsec_s3cr3t!"),
+            ("EH_NOTIFY_URL", "s3cr3t@host/x"),
+        ] {
+            let setting = SETTINGS.iter().find(|setting| setting.env == env).unwrap();
+            assert!(setting.kind.parse(text).is_none(), "{env}");
+            let refusal = Refusal::malformed(setting, text, &Origin::Environment).to_string();
+            assert!(refusal.starts_with(&format!("{env} is `***`")), "{refusal}");
+            assert!(!refusal.contains("s3cr3t"), "{refusal}");
+        }
+    }
 
     #[test]
     fn a_slip_of_the_finger_is_seen_through() {

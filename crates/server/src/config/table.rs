@@ -6,6 +6,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const TIB: u64 = 1 << 40;
+const DAY_SECONDS: u64 = 24 * 60 * 60;
 
 /// What begins every environment variable of ours; the rest, in lower case, is the key in the file.
 pub(crate) const PREFIX: &str = "EH_";
@@ -29,6 +30,8 @@ pub(crate) enum Group {
     Door,
     Backends,
     Files,
+    Playback,
+    Rules,
     Worker,
     Process,
 }
@@ -45,6 +48,8 @@ pub(crate) enum Shown {
     Whole,
     /// A URL: all of it but the password.
     WithoutPassword,
+    /// A URL of which every part may be a secret but its scheme and host.
+    HostOnly,
     Never,
 }
 
@@ -61,13 +66,23 @@ impl Setting {
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 5] = [Self::Door, Self::Backends, Self::Files, Self::Worker, Self::Process];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Door,
+        Self::Backends,
+        Self::Files,
+        Self::Playback,
+        Self::Rules,
+        Self::Worker,
+        Self::Process,
+    ];
 
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Door => "The door: where it listens and whom it answers",
             Self::Backends => "Where things are kept",
             Self::Files => "Uploaded files",
+            Self::Playback => "Watch time and streams",
+            Self::Rules => "Rules and their messages",
             Self::Worker => "The worker",
             Self::Process => "The process",
         }
@@ -235,6 +250,84 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Whole { min: 0, max: 36_500 },
         shown: Shown::Whole,
         meaning: "How many days log entries are kept, by whole months: a month goes when all of it is older. 0 keeps them for ever.",
+    },
+    Setting {
+        env: "EH_WATCH_UNIT",
+        group: Group::Playback,
+        default: Default::Value("seconds"),
+        kind: Kind::Word(&["seconds", "milliseconds"]),
+        shown: Shown::Whole,
+        meaning: "In what the `at` of a heartbeat is counted. Answers are always in seconds.",
+    },
+    Setting {
+        env: "EH_WATCH_MAX_STEP_SECONDS",
+        group: Group::Playback,
+        default: Default::Value("120"),
+        kind: Kind::Whole {
+            min: 1,
+            max: DAY_SECONDS,
+        },
+        shown: Shown::Whole,
+        meaning: "How far a heartbeat may lie ahead of the one before it to count as watched; beyond that it is a jump.",
+    },
+    Setting {
+        env: "EH_STREAM_LIMIT",
+        group: Group::Playback,
+        default: Default::Value("3"),
+        kind: Kind::Whole { min: 0, max: 1_000 },
+        shown: Shown::Whole,
+        meaning: "How many streams a user may run at once who has no limit of her own.",
+    },
+    Setting {
+        env: "EH_STREAM_LEASE_SECONDS",
+        group: Group::Playback,
+        default: Default::Value("60"),
+        kind: Kind::Whole {
+            min: 1,
+            max: DAY_SECONDS,
+        },
+        shown: Shown::Whole,
+        meaning: "How long a stream keeps its slot without being renewed. Players are told to renew every third of it.",
+    },
+    Setting {
+        env: "EH_RULES_FILE",
+        group: Group::Rules,
+        default: Default::Rule("the rules that are compiled in"),
+        kind: Kind::Text("a file"),
+        shown: Shown::Whole,
+        meaning: "The rules in force (TOML); `event-horizon rules default` prints a file to begin from, and `event-horizon rules check` checks one. Every process that serves reads it at its start; all of one installation must have the same.",
+    },
+    Setting {
+        env: "EH_RULES_GRACE_SECONDS",
+        group: Group::Rules,
+        default: Default::Value("5"),
+        kind: Kind::Whole { min: 0, max: 3_600 },
+        shown: Shown::Whole,
+        meaning: "How long a message is held back for late events that speak against it.",
+    },
+    Setting {
+        env: "EH_NOTIFY_URL",
+        group: Group::Rules,
+        default: Default::Rule("the built-in receiver, whose messages `GET /v1/notify` shows"),
+        kind: Kind::WebAddress,
+        shown: Shown::HostOnly,
+        meaning: "Where messages are posted to.",
+    },
+    Setting {
+        env: "EH_NOTIFY_SECRET",
+        group: Group::Rules,
+        default: Default::Rule("none: messages are not signed"),
+        kind: Kind::Secret,
+        shown: Shown::Never,
+        meaning: "Signs every message (Standard Webhooks), so that the receiver can tell it from a forged one.",
+    },
+    Setting {
+        env: "EH_NOTIFY_ALLOW",
+        group: Group::Rules,
+        default: Default::Value("127.0.0.0/8,::1/128"),
+        kind: Kind::Blocks,
+        shown: Shown::Whole,
+        meaning: "Private addresses to which messages may be posted. Public ones always may; whatever else a name leads to is refused at every attempt.",
     },
     Setting {
         env: "EH_WORKER_SLOTS",

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use blobs::Blobs;
+use domain::rules::Rules;
 use queue::{Live, Queue};
 use records::Records;
 
-use crate::config::Backends;
+use super::rules;
+use crate::config::{Backends, Config};
 
 /// What a process works with.
 pub(crate) struct Opened {
@@ -17,10 +19,13 @@ pub(crate) struct Opened {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) live: Arc<dyn Live>,
     pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) rules: Arc<Rules>,
 }
 
-/// The queue comes first: its lock tells whether the data belongs to another process.
-pub(crate) async fn open(backends: &Backends) -> anyhow::Result<Opened> {
+/// The rules come before anything is made. Then the queue: its lock tells whether the data belongs to another process.
+pub(crate) async fn open(config: &Config) -> anyhow::Result<Opened> {
+    let backends = &config.backends;
+    let rules = Arc::new(rules::in_force(&config.rules)?);
     make_data_dir(backends)?;
     let queue::Opened { queue, live } = open_queue(backends).await?;
     let records = open_records(backends)?;
@@ -30,6 +35,7 @@ pub(crate) async fn open(backends: &Backends) -> anyhow::Result<Opened> {
         queue,
         live,
         blobs,
+        rules,
     })
 }
 

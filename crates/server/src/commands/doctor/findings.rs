@@ -1,11 +1,13 @@
 //! What the backends say, and what of it nobody can explain.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use domain::counts::Span;
 use domain::job::JobStatus;
+use domain::notification::NotificationState;
+use domain::time::Timestamp;
 use queue::{Backlog, Lane, Queue};
-use records::{Class, CountDifference, Records, Unit};
+use records::{Class, CountDifference, Records, Unit, WatchDifference};
 
 /// To compare every roll-up with its rows takes its time where there are many.
 const READ_DEADLINE: Duration = Duration::from_secs(600);
@@ -30,6 +32,16 @@ pub(super) struct Kept {
     pub(super) differences: Vec<CountDifference>,
     pub(super) dead_letters: u64,
     pub(super) jobs: Vec<(JobStatus, u64)>,
+    pub(super) watch_differences: Vec<WatchDifference>,
+    pub(super) wakes: Wakes,
+    pub(super) notifications: Vec<(NotificationState, u64)>,
+}
+
+/// Users who are to be looked at by rules, now or later.
+pub(super) struct Wakes {
+    pub(super) waiting: u64,
+    /// For how long the first of them is due.
+    pub(super) overdue: Option<Duration>,
 }
 
 /// Frames that nobody has taken yet.
@@ -83,6 +95,9 @@ impl Kept {
             differences: unit.count_differences(DIFFERENCES_MAX)?,
             dead_letters: unit.count_dead_letters()?,
             jobs: unit.count_by_status()?,
+            watch_differences: unit.watch_differences(DIFFERENCES_MAX)?,
+            wakes: Wakes::read(unit)?,
+            notifications: unit.count_notifications()?,
         })
     }
 
@@ -98,8 +113,31 @@ impl Kept {
         if !self.differences.is_empty() {
             sentences.push("the counts are not those of the stored events: a defect, please report it".to_owned());
         }
+        if !self.watch_differences.is_empty() {
+            sentences.push(
+                "the watch time of movies or users is not the sum of its parts: a defect, please report it; `event-horizon \
+                 recompute` puts it right"
+                    .to_owned(),
+            );
+        }
         sentences
     }
+}
+
+impl Wakes {
+    fn read(unit: &mut dyn Unit) -> records::Result<Self> {
+        let (waiting, first_due) = unit.wakes_waiting()?;
+        Ok(Self {
+            waiting,
+            overdue: first_due.and_then(since),
+        })
+    }
+}
+
+/// `None`: it lies ahead.
+fn since(at: Timestamp) -> Option<Duration> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    now.checked_sub(Duration::from_micros(at.as_micros().try_into().ok()?))
 }
 
 impl Waiting {

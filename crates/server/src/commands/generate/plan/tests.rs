@@ -35,6 +35,7 @@ fn tally(records: &[Record]) -> Tally {
 fn read(record: &Record) -> Line<'_> {
     let now = Timestamp::parse("2026-11-20T09:00:00Z").unwrap();
     let origin = LineOrigin {
+        position_unit: domain::watch_time::PositionUnit::Seconds,
         job_id: JobId::new(Uuid::nil()),
         line_no: 1,
         job_created_at: now,

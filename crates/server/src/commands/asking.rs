@@ -1,0 +1,66 @@
+//! Commands that ask a running server and show its answer: as a table, or as the server wrote it.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::client::{Client, Problem};
+use super::{load, reachable, say, say_wrong};
+use crate::config::SettingFlags;
+
+const EXIT_REFUSED: u8 = 2;
+
+#[derive(Args)]
+pub(super) struct Asked {
+    /// The server to ask, instead of the one that the settings describe
+    #[arg(long)]
+    url: Option<String>,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Asked {
+    /// A no of the server is said, and has an exit code of its own.
+    pub(super) async fn of<T, D, F>(
+        self,
+        before: SettingFlags,
+        ask: impl FnOnce(Client) -> F,
+        shown: impl FnOnce(T) -> D,
+    ) -> anyhow::Result<ExitCode>
+    where
+        T: DeserializeOwned,
+        D: Display,
+        F: Future<Output = anyhow::Result<Value>>,
+    {
+        let answer = match ask(self.client(before)?).await {
+            Ok(answer) => answer,
+            Err(error) => return refused(error),
+        };
+        if self.json {
+            say(&format_args!("{answer:#}"));
+        } else {
+            let answer = serde_json::from_value(answer).context("not the answer of an Event Horizon")?;
+            say(&shown(answer));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn client(&self, before: SettingFlags) -> anyhow::Result<Client> {
+        match &self.url {
+            Some(url) => Client::new(url),
+            None => Client::new(&format!("http://{}", reachable(load(before)?.door.bind))),
+        }
+    }
+}
+
+fn refused(error: anyhow::Error) -> anyhow::Result<ExitCode> {
+    let problem: Problem = error.downcast()?;
+    say_wrong(&format_args!("refused: {problem}"));
+    Ok(ExitCode::from(EXIT_REFUSED))
+}
