@@ -15,5 +15,8 @@ mod kills;
 mod rig;
 #[cfg(feature = "services")]
 mod servers;
+#[cfg(feature = "services")]
+mod streams;
 mod uploads;
 mod watch;
+mod watch_time;

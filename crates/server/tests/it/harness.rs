@@ -240,3 +240,8 @@ pub(crate) fn http() -> reqwest::Client {
 pub(crate) fn text(path: &(impl AsRef<OsStr> + ?Sized)) -> &str {
     path.as_ref().to_str().unwrap()
 }
+
+/// How much a test does: what is usual, or more for whoever wants to see more.
+pub(crate) fn usual_or(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).map_or(usual, |text| text.parse().unwrap())
+}

@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod browser;
 mod commands;
 mod doctor;
 mod events;
@@ -18,8 +19,11 @@ mod harness;
 mod hostile;
 mod live;
 mod readme;
+mod rules;
 mod seam;
 mod settings;
 mod stack;
 mod stopping;
+mod streams;
+mod watch_time;
 mod wire;

@@ -15,6 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 fn event(line: &str) -> Event {
     let at = Timestamp::from_micros(1_795_168_809_023_655);
     let origin = LineOrigin {
+        position_unit: domain::watch_time::PositionUnit::Seconds,
         job_id: JobId::new(Uuid::from_u128(1)),
         line_no: 1,
         job_created_at: at,

@@ -9,7 +9,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
-use crate::harness::{PATIENCE, Place, Server, http};
+use crate::harness::{PATIENCE, Place, Ran, Server, http, ran};
 
 /// Names a test once and runs it in both modes.
 macro_rules! in_both_modes {
@@ -28,6 +28,46 @@ macro_rules! in_both_modes {
     };
 }
 pub(crate) use in_both_modes;
+
+/// The same for tests that start the product themselves, with settings of their own.
+macro_rules! in_each_mode {
+    ($($test:ident),+ $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $test() {
+                super::$test(crate::stack::Mode::Embedded).await;
+            })+
+        }
+        #[cfg(feature = "services")]
+        mod services {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $test() {
+                super::$test(crate::stack::Mode::Services).await;
+            })+
+        }
+    };
+}
+pub(crate) use in_each_mode;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mode {
+    Embedded,
+    #[cfg(feature = "services")]
+    Services,
+}
+
+impl Mode {
+    /// `None`, and a loud line, only where the caller of the tests allows a server to be missing.
+    #[cfg_attr(
+        not(feature = "services"),
+        expect(clippy::unused_async, reason = "only servers are waited for")
+    )]
+    pub(crate) async fn start(self, settings: &[(&str, &str)]) -> Option<Stack> {
+        match self {
+            Self::Embedded => Some(Stack::embedded_with(settings)),
+            #[cfg(feature = "services")]
+            Self::Services => Stack::services_with(settings).await,
+        }
+    }
+}
 
 /// How many workers share the work where they are processes of their own.
 #[cfg(feature = "services")]
@@ -48,8 +88,12 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) fn embedded() -> Self {
+        Self::embedded_with(&[])
+    }
+
+    fn embedded_with(settings: &[(&str, &str)]) -> Self {
         let place = Place::new();
-        let environment = vec![("EH_CHUNK_BYTES".to_owned(), CHUNK_BYTES.to_owned())];
+        let environment = with_small_chunks(settings);
         let door = start(&place, "serve", &environment);
         Self {
             client: http(),
@@ -65,10 +109,15 @@ impl Stack {
     /// `None`, and a loud line, only where the caller of the tests allows a server to be missing.
     #[cfg(feature = "services")]
     pub(crate) async fn services() -> Option<Self> {
+        Self::services_with(&[]).await
+    }
+
+    #[cfg(feature = "services")]
+    async fn services_with(settings: &[(&str, &str)]) -> Option<Self> {
         let backends = backends::Backends::start().await?;
         let place = Place::new();
         let mut environment = backends.environment();
-        environment.push(("EH_CHUNK_BYTES".to_owned(), CHUNK_BYTES.to_owned()));
+        environment.extend(with_small_chunks(settings));
         let mut migrate = command(&place, "migrate", &environment);
         assert!(
             tokio::task::spawn_blocking(move || migrate.status())
@@ -118,6 +167,25 @@ impl Stack {
             assert!(self.workers.remove(0).terminate().success());
             self.workers.push(start(&self.place, "worker", &self.environment));
         }
+    }
+
+    /// Every process that works, one after the other.
+    pub(crate) fn replace_all_workers(&mut self) {
+        for _ in 0..self.workers.len().max(1) {
+            self.replace_a_worker();
+        }
+    }
+
+    /// One more process at the door.
+    #[cfg(feature = "services")]
+    pub(crate) fn another_door(&self) -> Server {
+        start(&self.place, "ingest", &self.environment)
+    }
+
+    /// Runs a command where the processes run, with their settings.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
+        ran(self.place.command(arguments).envs(environment))
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
@@ -208,6 +276,15 @@ impl Stack {
 pub(crate) fn lines(count: usize) -> String {
     (1..=count)
         .map(|n| format!("{{\"level\":\"info\",\"msg\":\"line {n}\"}}\n"))
+        .collect()
+}
+
+fn with_small_chunks(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    let settings = [("EH_CHUNK_BYTES", CHUNK_BYTES)]
+        .into_iter()
+        .chain(settings.iter().copied());
+    settings
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }
 
