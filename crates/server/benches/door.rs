@@ -1,5 +1,5 @@
-//! How many events the door takes, durable, beside what the same server answers without doing anything, and beside one
-//! confirmed publish for each event.
+//! How many events the door takes, durable, beside what the same server answers without doing anything, beside the same door
+//! when no two requests share a message, and beside one confirmed publish for each event without HTTP.
 //!
 //! `cargo bench -p server --features services --bench door -- [seconds]`, with `EH_TEST_QUEUE_URL` naming a RabbitMQ; without
 //! it, only the embedded queue is measured. Client and server share the machine, so the client speaks bare HTTP/1.1.
@@ -65,20 +65,28 @@ async fn measure(name: &str, settings: Settings, seconds: Duration) {
     );
     let opened = queue::open(&settings).await.unwrap();
     let stop = CancellationToken::new();
-    let (address, serving) = serve(&settings, &opened, &stop).await;
+    let (address, serving) = serve(&settings, &opened, ingest::Settings::default(), &stop).await;
+    let (unshared_address, serving_unshared) = serve(
+        &settings,
+        &opened,
+        ingest::Settings {
+            confirms_unshared_max: usize::MAX,
+            ..ingest::Settings::default()
+        },
+        &stop,
+    )
+    .await;
     let queue = &*opened.queue;
 
     let nothing = load(CONNECTIONS, seconds, address, &request("GET", "/livez", "", "")).await;
     row("no-op", &nothing, 0, &nothing);
     let json = "content-type: application/json\r\n";
-    let single = load(
-        CONNECTIONS,
-        seconds,
-        address,
-        &request("POST", "/v1/events", json, EVENT),
-    )
-    .await;
+    let event = request("POST", "/v1/events", json, EVENT);
+    let single = load(CONNECTIONS, seconds, address, &event).await;
     row("single event, durable", &single, 1, &nothing);
+    drain(queue).await;
+    let unshared = load(CONNECTIONS, seconds, unshared_address, &event).await;
+    row("single event, one message per request", &unshared, 1, &nothing);
     drain(queue).await;
     let lines = format!("{EVENT}\n").repeat(usize::try_from(BATCH_EVENTS).unwrap());
     let batch = load(
@@ -94,19 +102,26 @@ async fn measure(name: &str, settings: Settings, seconds: Duration) {
     row("publish alone, one message per event", &published, 1, &nothing);
     drain(queue).await;
     println!(
-        "  single event over publish alone: {:.2}",
+        "  shared messages over one per request: {:.2}; over publish alone: {:.2}",
+        single.per_second() / unshared.per_second(),
         single.per_second() / published.per_second()
     );
 
     stop.cancel();
     serving.await.unwrap().unwrap();
+    serving_unshared.await.unwrap().unwrap();
     opened.queue.close().await;
 }
 
 type Serving = tokio::task::JoinHandle<std::io::Result<()>>;
 
 /// The product's own door, over fresh tables that nobody fills: no worker takes its share of the machine.
-async fn serve(settings: &Settings, opened: &queue::Opened, stop: &CancellationToken) -> (SocketAddr, Serving) {
+async fn serve(
+    settings: &Settings,
+    opened: &queue::Opened,
+    door: ingest::Settings,
+    stop: &CancellationToken,
+) -> (SocketAddr, Serving) {
     let data = &settings.data_dir;
     let records = records::open(&format!("sqlite:{}", data.join("bench.db").display())).unwrap();
     records.migrate().unwrap();
@@ -122,12 +137,12 @@ async fn serve(settings: &Settings, opened: &queue::Opened, stop: &CancellationT
     .await
     .unwrap();
     let door = Door {
+        settings: door,
         records,
         queue: Arc::clone(&opened.queue),
         live: Arc::clone(&opened.live),
         blobs,
         metrics: Arc::new(String::new),
-        settings: ingest::Settings::default(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -35,8 +35,11 @@ enum Slots {
 }
 
 impl Slots {
-    fn settings(self) -> Settings {
-        let settings = Settings::named(Uuid::new_v4().to_string());
+    fn settings(self, alone: bool) -> Settings {
+        let settings = Settings {
+            alone,
+            ..Settings::named(Uuid::new_v4().to_string())
+        };
         match self {
             #[cfg(feature = "services")]
             Self::One => Settings { slots: 1, ..settings },
@@ -208,7 +211,7 @@ async fn import(bench: &Bench, records: &Records, workers: &[Slots]) -> Took {
                 queue: Arc::clone(&opened.queue),
                 live: Arc::clone(&opened.live),
                 blobs: Arc::clone(&blobs),
-                settings: slots.settings(),
+                settings: slots.settings(records.kind() == "SQLite"),
             };
             tokio::spawn(worker::run(worker, stop.clone()))
         })
