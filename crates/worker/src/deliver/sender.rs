@@ -73,6 +73,7 @@ pub(super) struct Sender {
 impl Sender {
     pub(super) fn new(url: &str, notify: &Notify, limit: Duration) -> Result<Self, NoSender> {
         let allowed = AllowedBlocks::parse(&notify.allow)?;
+        let secret = notify.secret.as_deref().map(Secret::parse).transpose()?;
         let url = Url::parse(url).map_err(|error| NoSender::Address(error.to_string()))?;
         let client = Client::builder()
             .user_agent(USER_AGENT)
@@ -85,7 +86,7 @@ impl Sender {
         Ok(Self {
             client,
             url,
-            secret: notify.secret.as_deref().map(Secret::parse).transpose()?,
+            secret,
             allowed,
             limit,
         })

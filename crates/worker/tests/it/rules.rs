@@ -503,7 +503,7 @@ fn launched_on_many_devices(user: &str, count: i64) -> Vec<Event> {
 }
 
 async fn a_user_with_thousands_of_timers_keeps_nobody_waiting(bed: Bed) {
-    const TIMERS: i64 = 3_000;
+    const TIMERS: i64 = 1_500;
     let working = bed.work_with(settings(&bed));
     for launches in launched_on_many_devices("busy", TIMERS).chunks(500) {
         bed.publish(launches).await;
