@@ -25,6 +25,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::broadcast;
 
+use crate::outstanding::Outstanding;
+
 pub use settings::{Limits, Settings};
 
 /// RabbitMQ 4 takes no message over 16 MiB and closes the channel of who sends one; there must be room for its headers.
@@ -183,13 +185,13 @@ pub enum OpenError {
 
 /// Opens the queue that the URL names. A broker that is away is no error: `Queue::check` tells, and it is looked for until it is there.
 pub async fn open(settings: &Settings) -> Result<Opened, OpenError> {
-    let Opened { queue, live } = match settings.scheme() {
-        "embedded" => embedded::open(settings).await?,
-        "amqp" | "amqps" => open_rabbitmq(settings).await?,
+    let (Opened { queue, live }, outstanding) = match settings.scheme() {
+        "embedded" => (embedded::open(settings).await?, Outstanding::of_own_queue()),
+        "amqp" | "amqps" => (open_rabbitmq(settings).await?, Outstanding::default()),
         _ => return Err(OpenError::Unsupported(settings.url_masked())),
     };
     Ok(Opened {
-        queue: Arc::new(measured::Measured::new(queue)),
+        queue: Arc::new(measured::Measured::new(queue, outstanding)),
         live,
     })
 }

@@ -16,11 +16,8 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    pub(crate) fn new(inner: Arc<dyn Queue>) -> Self {
-        Self {
-            inner,
-            outstanding: Outstanding::default(),
-        }
+    pub(crate) fn new(inner: Arc<dyn Queue>, outstanding: Outstanding) -> Self {
+        Self { inner, outstanding }
     }
 }
 

@@ -30,7 +30,8 @@ struct LaneOutstanding {
 
 #[derive(Debug, Default)]
 struct Frames {
-    /// Without one of our own, nobody here would ever settle anything.
+    /// Without one of our own, nobody here would ever settle anything. A queue within this process counts as one: whoever will
+    /// settle its frames may only be about to begin.
     intakes: usize,
     numbered: u64,
     waiting: BTreeMap<u64, Waiting>,
@@ -44,6 +45,15 @@ struct Waiting {
 }
 
 impl Outstanding {
+    /// Of a queue that no other process shares.
+    pub(crate) fn of_own_queue() -> Self {
+        let outstanding = Self::default();
+        for lane in &outstanding.lanes {
+            lane.frames().intakes = 1;
+        }
+        outstanding
+    }
+
     /// A frame is about to be published: it may be settled before its confirm is here. What it is recognised by, if
     /// anybody here would settle it.
     pub(crate) fn add(&self, lane: Lane, frame: &Frame) -> Option<u64> {
