@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::harness::{PATIENCE, Place, http};
+use crate::harness::{PATIENCE, Place, http, until};
 use crate::stack::lines;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,14 +53,15 @@ async fn sockets_are_told_and_the_work_goes_on_after_the_next_start() {
         .cloned()
         .unwrap();
     assert_eq!(started["jobs_resumed"], 1);
-    let job: serde_json::Value = http()
-        .get(next.at(&format!("/api/v1/jobs/{id}")))
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    assert_eq!(job["status"], "processing");
+    until(async || {
+        let answer = http().get(next.at(&format!("/api/v1/jobs/{id}"))).send().await.unwrap();
+        let job: serde_json::Value = answer.json().await.unwrap();
+        if job["status"] == "processing" {
+            Ok(())
+        } else {
+            Err(job)
+        }
+    })
+    .await;
     assert!(next.terminate().success());
 }
