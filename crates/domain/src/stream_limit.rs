@@ -160,7 +160,7 @@ impl Slots {
             slug: start.slug.cloned(),
             device: start.device.cloned(),
             started_at: now,
-            expires_at: plus(now, self.lease),
+            expires_at: now.plus(self.lease),
         };
         self.news.push(News::Started(lease.clone()));
         self.leases.push(lease);
@@ -170,7 +170,7 @@ impl Slots {
     /// Renews a lease that is live, and starts nothing.
     pub fn renew(&mut self, stream_id: &StreamId, now: Timestamp) -> Renewal {
         self.expire(now);
-        let expires_at = plus(now, self.lease);
+        let expires_at = now.plus(self.lease);
         if let Some(lease) = self.place_of(stream_id).and_then(|place| self.leases.get_mut(place)) {
             lease.expires_at = lease.expires_at.max(expires_at);
             return Renewal::Renewed;
@@ -210,7 +210,7 @@ impl Slots {
             self.note(lease, Ending::Expired, ended_at);
         }
         let remembered = self.lease.saturating_mul(REMEMBERED_LEASES);
-        self.ended.retain(|ended| plus(ended.ended_at, remembered) > now);
+        self.ended.retain(|ended| ended.ended_at.plus(remembered) > now);
     }
 
     /// What happened since these slots were read.
@@ -249,10 +249,6 @@ impl Slots {
             .find(|ended| ended.stream_id == *stream_id)
             .map(|ended| &ended.how)
     }
-}
-
-fn plus(at: Timestamp, duration: Duration) -> Timestamp {
-    at.plus_micros(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod rfc3339;
 mod wall_clock;
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -33,6 +34,14 @@ impl Timestamp {
 
     pub const fn plus_micros(self, micros: i64) -> Self {
         Self(self.0.saturating_add(micros))
+    }
+
+    pub fn plus(self, duration: Duration) -> Self {
+        self.plus_micros(micros(duration))
+    }
+
+    pub fn minus(self, duration: Duration) -> Self {
+        self.plus_micros(-micros(duration))
     }
 
     /// The nearest time that can be written.
@@ -88,6 +97,10 @@ impl Reading {
 }
 
 /// RFC 3339, in UTC, with six digits.
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut buffer = *b"0000-00-00T00:00:00.000000Z";

@@ -155,7 +155,7 @@ struct Clock {
 impl Clock {
     fn of(settings: &Settings, looking_since: Timestamp) -> Self {
         let now = now();
-        let patience_ended = minus(now, settings.notify.patience);
+        let patience_ended = now.minus(settings.notify.patience);
         // What was due while nobody looked has not waited in vain yet.
         let has_looked_for_long = looking_since <= patience_ended;
         Self {
@@ -201,7 +201,7 @@ fn defer_first(unit: &mut dyn Unit, clock: Clock) -> records::Result<Vec<Wake>> 
     let wakes = unit.due_wakes(clock.due(watermark, 1))?;
     for wake in &wakes {
         unit.put_wake(&Wake {
-            due_at: plus(clock.now, DEFERRED),
+            due_at: clock.now.plus(DEFERRED),
             waits_for: WaitsFor::Nothing,
             ..wake.clone()
         })?;
@@ -259,16 +259,4 @@ impl Tally {
             bells.deliveries.ring();
         }
     }
-}
-
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
-
-fn plus(at: Timestamp, duration: Duration) -> Timestamp {
-    at.plus_micros(micros(duration))
-}
-
-fn minus(at: Timestamp, duration: Duration) -> Timestamp {
-    at.plus_micros(-micros(duration))
 }

@@ -78,7 +78,7 @@ async fn turn_months(worker: &Worker, stop: &CancellationToken) -> Result<(), Sw
 }
 
 fn before(now: Timestamp, keep: Option<Duration>) -> Option<Timestamp> {
-    keep.map(|keep| now.plus_micros(-i64::try_from(keep.as_micros()).unwrap_or(i64::MAX)))
+    keep.map(|keep| now.minus(keep))
 }
 
 /// Step by step, each a transaction of its own, until nothing is left that lies before the cut.

@@ -207,13 +207,9 @@ async fn accepted_before(worker: &Worker, hands: &Hands) -> Option<Timestamp> {
     let is_empty = matches!(backlog, Ok(Ok(backlog)) if backlog.frames == 0);
     match hands.held(Instant::now()) {
         Held::Since(oldest) => Some(oldest),
-        Held::Nothing if is_empty => Some(minus(asked_at, hands.handover)),
+        Held::Nothing if is_empty => Some(asked_at.minus(hands.handover)),
         Held::Nothing | Held::Unknown => None,
     }
-}
-
-fn minus(at: Timestamp, duration: Duration) -> Timestamp {
-    at.plus_micros(-i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
 }
 
 async fn note(worker: &Worker, accepted_before: Timestamp) {

@@ -38,10 +38,7 @@ impl Retry {
         let asked = retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
         let jitter = if (0.0..=1.0).contains(&jitter) { jitter } else { 0.0 };
         let pause = asked.max(*pause).mul_f64(1.0 + JITTER_SHARE_MAX * jitter);
-        let pause_micros = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
-        Self::Again {
-            at: now.plus_micros(pause_micros),
-        }
+        Self::Again { at: now.plus(pause) }
     }
 }
 

@@ -10,8 +10,6 @@ use domain::rules::{Implied, Judgement, Verdict};
 use domain::time::Timestamp;
 use records::{WaitsFor, Wake};
 
-use super::plus;
-
 #[cfg(test)]
 mod tests;
 
@@ -158,7 +156,7 @@ fn settle(
         }
         Verdict::Implied(implied) => implied,
     };
-    let send_at = plus(implied.since, moment.grace);
+    let send_at = implied.since.plus(moment.grace);
     let stage = stage(&implied, send_at, moment);
     let (state, suppression) = stage.state();
     let after = Notification {

@@ -11,8 +11,8 @@ use domain::time::Timestamp;
 use super::bound;
 use crate::postgres::Tx;
 use crate::postgres::jobs::time;
+use crate::rows;
 use crate::rows::rules::{NotificationRow, NotificationStateRow, Try};
-use crate::rows::{self, micros};
 use crate::{NotificationFilter, NotificationRows, Result, Tried};
 
 macro_rules! columns {
@@ -125,7 +125,7 @@ impl NotificationRows for Tx<'_> {
     fn take_deliveries(&mut self, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Notification>> {
         let taken: Vec<NotificationRow> = sql_query(TAKE)
             .bind::<Timestamptz, _>(time(now))
-            .bind::<Timestamptz, _>(time(now.plus_micros(micros(lease))))
+            .bind::<Timestamptz, _>(time(now.plus(lease)))
             .bind::<BigInt, _>(i64::from(limit))
             .load(self.connection)?;
         rows::all(taken)

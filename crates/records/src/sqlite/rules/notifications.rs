@@ -8,8 +8,8 @@ use domain::ids::{NotificationId, UserId};
 use domain::notification::{Notification, NotificationState, Suppression};
 use domain::time::Timestamp;
 
+use crate::rows;
 use crate::rows::rules::{NotificationRow, NotificationStateRow, Try};
-use crate::rows::{self, micros};
 use crate::sqlite::Tx;
 use crate::{NotificationFilter, NotificationRows, Result, Tried};
 
@@ -105,7 +105,7 @@ impl NotificationRows for Tx<'_> {
              RETURNING *",
         )
         .bind::<BigInt, _>(now.as_micros())
-        .bind::<BigInt, _>(now.plus_micros(micros(lease)).as_micros())
+        .bind::<BigInt, _>(now.plus(lease).as_micros())
         .bind::<BigInt, _>(i64::from(limit))
         .load(self.connection)?;
         rows::all(taken)
