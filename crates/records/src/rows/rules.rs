@@ -5,7 +5,7 @@ mod notices;
 mod notifications;
 mod wakes;
 
-pub(crate) use evidence::{HappenedRow, JobIdRow, TimeRow, UserRow, happened_in};
+pub(crate) use evidence::{HappenedRow, JobIdRow, TimeRow, happened_in};
 pub(crate) use notices::{NoticeNoRow, NoticeRow};
 pub(crate) use notifications::{NotificationRow, NotificationStateRow, Try};
 pub(crate) use wakes::{WaitingRow, WakeRow, waits_for};

@@ -13,8 +13,8 @@ use domain::time::Timestamp;
 use super::bound;
 use crate::postgres::Tx;
 use crate::postgres::jobs::time;
-use crate::rows::rules::{HappenedRow, UserRow, happened_in};
-use crate::rows::{self, CountRow};
+use crate::rows::rules::{HappenedRow, happened_in};
+use crate::rows::{self, CountRow, UserRow};
 use crate::{EvidenceRows, Result};
 
 /// A repeat may say another time than the event that is stored, so it is looked for where its key says, or its id. Held in the

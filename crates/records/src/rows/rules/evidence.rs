@@ -1,13 +1,13 @@
 //! Rows of what rules look at.
 
 use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable};
 use domain::event::Event;
-use domain::ids::{JobId, UserId};
+use domain::ids::JobId;
 use domain::rules::Happened;
 use domain::time::Timestamp;
 
-use crate::rows::{self, EventRow, job_id, known};
+use crate::rows::{self, EventRow, job_id};
 use crate::{Error, Result};
 
 #[derive(QueryableByName)]
@@ -37,20 +37,6 @@ pub(crate) fn happened_in(found: Vec<HappenedRow>, from: Timestamp, to: Timestam
     let mut happened: Vec<Happened> = rows::all(found)?;
     happened.retain(|one| (from..=to).contains(&one.at()));
     Ok(happened)
-}
-
-#[derive(QueryableByName)]
-pub(crate) struct UserRow {
-    #[diesel(sql_type = Text)]
-    user_id: String,
-}
-
-impl TryFrom<UserRow> for UserId {
-    type Error = Error;
-
-    fn try_from(row: UserRow) -> Result<Self> {
-        known("user", &row.user_id)
-    }
 }
 
 #[derive(QueryableByName)]

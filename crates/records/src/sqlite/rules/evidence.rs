@@ -8,8 +8,8 @@ use domain::intake::AHEAD_MICROS_MAX;
 use domain::rules::Happened;
 use domain::time::Timestamp;
 
-use crate::rows::rules::{HappenedRow, UserRow, happened_in};
-use crate::rows::{self, CountRow};
+use crate::rows::rules::{HappenedRow, happened_in};
+use crate::rows::{self, CountRow, UserRow};
 use crate::sqlite::Tx;
 use crate::sqlite::jobs::key;
 use crate::{EvidenceRows, Result};
