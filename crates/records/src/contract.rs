@@ -23,6 +23,7 @@ mod files;
 mod forgetting;
 mod lines;
 mod rules;
+mod space;
 mod stores;
 mod streams;
 mod watch_bases;

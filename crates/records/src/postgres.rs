@@ -20,6 +20,7 @@ mod jobs;
 mod logs;
 mod new_events;
 mod rules;
+mod space;
 mod streams;
 mod watch_time;
 mod watch_totals;

@@ -21,6 +21,7 @@ mod jobs;
 mod logs;
 mod payload;
 mod rules;
+mod space;
 mod streams;
 mod watch_pairs;
 mod watch_time;

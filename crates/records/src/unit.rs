@@ -17,19 +17,31 @@ pub use self::rules::{
     WAKES_OF_USER_MAX, WaitsFor, Wake, WakeRows, WatermarkRows,
 };
 pub(crate) use self::rules::{WORKERS_KNOWN_FOR, last_to_forget};
+pub use self::space::{KeptFiles, Space, SpaceParts, SpaceRows};
 pub use self::streams::{SlotRows, UserSlots};
 pub use self::watch_time::WatchRows;
 pub use self::watch_totals::{MovieTotals, TotalsMove, UserTotals, WatchDifference, WatchTotalRows};
 use crate::{Entries, Result};
 
 mod rules;
+mod space;
 mod streams;
 mod watch_time;
 mod watch_totals;
 
 /// One transaction over all tables.
 pub trait Unit:
-    JobRows + ChunkRows + LogRows + EventRows + CountRows + DeadRows + WatchRows + WatchTotalRows + SlotRows + RuleRows
+    JobRows
+    + ChunkRows
+    + LogRows
+    + EventRows
+    + CountRows
+    + DeadRows
+    + WatchRows
+    + WatchTotalRows
+    + SlotRows
+    + RuleRows
+    + SpaceRows
 {
     /// Whether the store answers, and has the tables.
     fn ping(&mut self) -> Result<()>;
