@@ -22,6 +22,7 @@ mod events;
 mod files;
 mod forgetting;
 mod lines;
+mod replicas;
 mod rules;
 mod space;
 mod stores;

@@ -38,9 +38,9 @@ pub use crate::transition::Transition;
 pub use crate::unit::{
     Advance, ChunkRows, Claim, CountDifference, CountRows, Counts, DeadLetter, DeadRows, Due, EntryFilter, EventFilter,
     EventRows, EvidenceRows, JobRows, KeptFiles, Lease, LogRows, MovieTotals, NewJob, NoticeRows, NotificationFilter,
-    NotificationRows, OpenWork, Origin, Received, ReceivedNotice, Reject, RuleRows, SlotRows, Space, SpaceParts,
-    SpaceRows, StoredEntry, TotalsMove, Tried, Unit, UserSlots, UserTotals, WAKES_OF_USER_MAX, WaitsFor, Wake,
-    WakeRows, WatchDifference, WatchRows, WatchTotalRows, WatermarkRows,
+    NotificationRows, OpenWork, Origin, Received, ReceivedNotice, Reject, Replica, ReplicaRows, RuleRows, SlotRows,
+    SlotUse, Space, SpaceParts, SpaceRows, StoredEntry, TotalsMove, Tried, Unit, UserSlots, UserTotals,
+    WAKES_OF_USER_MAX, WaitsFor, Wake, WakeRows, WatchDifference, WatchRows, WatchTotalRows, WatermarkRows,
 };
 
 /// Who asks. Each class has its own bounded pool, so that one cannot starve another; on SQLite, where one writer

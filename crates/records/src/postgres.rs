@@ -19,6 +19,7 @@ mod events;
 mod jobs;
 mod logs;
 mod new_events;
+mod replicas;
 mod rules;
 mod space;
 mod streams;

@@ -14,6 +14,7 @@ use crate::{Claim, Error, Lease, OpenWork, Reject, Result, StoredEntry};
 
 mod dead_letters;
 mod events;
+mod replicas;
 pub(crate) mod rules;
 mod space;
 mod streams;
@@ -21,6 +22,7 @@ mod watch_time;
 
 pub(crate) use dead_letters::{DeadLetterRow, TriesRow};
 pub(crate) use events::{DifferenceRow, EventCountRow, EventRow, TypeRow, ValueRow, body, watched};
+pub(crate) use replicas::ReplicaRow;
 pub(crate) use space::{FilesRow, PartsRow};
 pub(crate) use streams::{BusyUserRow, ended_as_text, ended_of, leases_as_text, leases_of, look_at};
 pub(crate) use watch_time::{

@@ -20,6 +20,7 @@ mod events;
 mod jobs;
 mod logs;
 mod payload;
+mod replicas;
 mod rules;
 mod space;
 mod streams;

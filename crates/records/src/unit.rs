@@ -11,6 +11,7 @@ use domain::line::RejectCode;
 use domain::log_entry::Level;
 use domain::time::Timestamp;
 
+pub use self::replicas::{Replica, ReplicaRows, SlotUse};
 pub(crate) use self::rules::LOOKED_AT_MAX;
 pub use self::rules::{
     Due, EvidenceRows, NoticeRows, NotificationFilter, NotificationRows, ReceivedNotice, RuleRows, Tried,
@@ -23,6 +24,7 @@ pub use self::watch_time::WatchRows;
 pub use self::watch_totals::{MovieTotals, TotalsMove, UserTotals, WatchDifference, WatchTotalRows};
 use crate::{Entries, Result};
 
+mod replicas;
 mod rules;
 mod space;
 mod streams;
@@ -41,6 +43,7 @@ pub trait Unit:
     + WatchTotalRows
     + SlotRows
     + RuleRows
+    + ReplicaRows
     + SpaceRows
 {
     /// Whether the store answers, and has the tables.
