@@ -47,6 +47,7 @@ cases! {
     many_publishes_at_once
     lanes_do_not_mix
     the_backlog_counts_what_waits
+    what_is_stored_here_takes_room
     without_time_nothing_is_sent
     a_frame_that_fits_nowhere_harms_nobody
     a_reader_waits_until_what_was_published_is_settled
@@ -267,6 +268,19 @@ async fn the_backlog_counts_what_waits(bed: Bed) {
     while opened.queue.backlog(Lane::Events).await.unwrap().frames != 0 {
         tokio::task::yield_now().await;
     }
+}
+
+async fn what_is_stored_here_takes_room(bed: Bed) {
+    const FRAME_BYTES: usize = 300 * 1024;
+    let opened = bed.open().await;
+    let Some(empty) = opened.queue.stored_bytes().await else {
+        assert!(bed.is_shared(), "a queue of this process lies here");
+        return;
+    };
+    let large = frame_of(vec![7; FRAME_BYTES], 1);
+    opened.queue.publish(Lane::Events, large, SOON).await.unwrap();
+    let filled = opened.queue.stored_bytes().await.unwrap();
+    assert!(filled > empty + FRAME_BYTES as u64 / 2, "{empty} {filled}");
 }
 
 async fn without_time_nothing_is_sent(bed: Bed) {

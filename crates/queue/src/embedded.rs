@@ -9,7 +9,7 @@ mod writer;
 mod tests;
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ use crate::gather::Gather;
 use crate::{Backlog, Frame, Intake, Lane, Live, Lost, OpenError, Opened, Queue, Refused, Settings, Topic};
 
 const FILE_NAME: &str = "queue.db";
+/// What SQLite appends commits to, beside the file itself.
+const LOG_NAME: &str = "queue.db-wal";
 const LOCK_NAME: &str = "queue.lock";
 /// Notes a slow listener may be behind before it is told that it lagged.
 const NOTES_BEHIND_MAX: usize = 1024;
@@ -47,6 +49,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<Opened, OpenError> {
 
 #[derive(Debug)]
 struct EmbeddedQueue {
+    folder: PathBuf,
     lanes: Arc<Lanes>,
     reader: Arc<Mutex<Store>>,
     commands: mpsc::UnboundedSender<Command>,
@@ -74,6 +77,7 @@ impl EmbeddedQueue {
             })
             .map_err(|error| storage_error(&path, &error))?;
         Ok(Self {
+            folder: dir.clone(),
             lanes,
             reader,
             commands,
@@ -92,6 +96,11 @@ fn lock_folder(dir: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(dir.to_owned())),
         Err(TryLockError::Error(error)) => Err(storage_error(&path, &error)),
     }
+}
+
+/// `None`: there is no such file.
+fn bytes_of(path: &Path) -> Option<u64> {
+    std::fs::metadata(path).ok().map(|file| file.len())
 }
 
 fn storage_error(path: &Path, error: &dyn std::error::Error) -> OpenError {
@@ -141,6 +150,17 @@ impl Queue for EmbeddedQueue {
 
     async fn backlog(&self, lane: Lane) -> Result<Backlog, Lost> {
         Ok(self.lanes.backlog(lane))
+    }
+
+    async fn stored_bytes(&self) -> Option<u64> {
+        let folder = self.folder.clone();
+        let sizes = move || {
+            [FILE_NAME, LOG_NAME]
+                .iter()
+                .filter_map(|name| bytes_of(&folder.join(name)))
+                .sum()
+        };
+        tokio::task::spawn_blocking(sizes).await.ok()
     }
 
     async fn check(&self) -> Result<(), Lost> {

@@ -129,6 +129,11 @@ pub trait Queue: Send + Sync + Debug {
         let _ = (lane, patience);
     }
 
+    /// What the queue takes on a disk of this computer; `None` if it lies elsewhere.
+    async fn stored_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Cheap: whether a publish would have a chance just now.
     async fn check(&self) -> Result<(), Lost>;
 

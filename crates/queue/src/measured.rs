@@ -65,6 +65,10 @@ impl Queue for Measured {
         self.outstanding.caught_up(lane, patience).await;
     }
 
+    async fn stored_bytes(&self) -> Option<u64> {
+        self.inner.stored_bytes().await
+    }
+
     async fn check(&self) -> Result<(), Lost> {
         self.inner.check().await
     }

@@ -199,6 +199,7 @@ fn queue_on_a_disk_of_pages(settings: &Settings, pages: u32) -> EmbeddedQueue {
     let writer = Writer::new(store, Arc::clone(&lanes), received);
     std::thread::spawn(move || writer.run());
     EmbeddedQueue {
+        folder: settings.data_dir.clone(),
         lanes,
         reader,
         commands,
