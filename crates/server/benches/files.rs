@@ -212,6 +212,7 @@ async fn import(bench: &Bench, records: &Records, workers: &[Slots]) -> Took {
                 live: Arc::clone(&opened.live),
                 blobs: Arc::clone(&blobs),
                 settings: slots.settings(records.kind() == "SQLite"),
+                load: worker::Load::default(),
             };
             tokio::spawn(worker::run(worker, stop.clone()))
         })

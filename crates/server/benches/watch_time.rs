@@ -143,6 +143,7 @@ async fn worker(records: &Records, opened: &queue::Opened, folder: &Path) -> Wor
         live: Arc::clone(&opened.live),
         blobs: blobs::open(&settings).await.unwrap(),
         settings: Settings::named("bench".to_owned()),
+        load: worker::Load::default(),
     }
 }
 

@@ -182,6 +182,11 @@ impl Backends {
         self.database_is_embedded() || self.queue_is_embedded() || self.blobs_are_embedded()
     }
 
+    /// Whether no other process can work with what is kept.
+    pub(crate) fn are_of_one_process(&self) -> bool {
+        self.database_is_embedded() && self.queue_is_embedded()
+    }
+
     /// What the backends are, in words.
     pub(crate) fn in_words(&self) -> String {
         let database = if self.database_is_embedded() {

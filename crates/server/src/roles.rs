@@ -4,6 +4,7 @@ pub(crate) mod backends;
 mod database;
 mod listener;
 mod parts;
+mod replica;
 pub(crate) mod rules;
 
 use std::future::Future;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::backends::Opened;
 pub(crate) use self::parts::effects;
+use self::replica::Me;
 use crate::banner::Banner;
 use crate::config::{Access, Config};
 use crate::shutdown;
@@ -173,10 +175,25 @@ async fn work(
     metrics: Metrics,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let me = Me::new(role, config);
+    let working = by_role(role, config, opened, &me, listener, metrics, stop.clone());
+    let (outcome, ()) = tokio::join!(ending_all(working, &stop), me.stay_known(&opened.records, &stop));
+    outcome
+}
+
+async fn by_role(
+    role: Role,
+    config: &Config,
+    opened: &Opened,
+    me: &Me,
+    listener: TcpListener,
+    metrics: Metrics,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     match role {
         Role::Everything => {
             let own_door = listener.local_addr().context("the address is unknown")?;
-            let working = labour(parts::worker(config, opened, Some(own_door)), stop.clone());
+            let working = labour(parts::worker(config, opened, me, Some(own_door)), stop.clone());
             let serving = serve(parts::door(config, opened, metrics), listener, stop.clone());
             together(serving, working, &stop).await
         }
@@ -187,7 +204,7 @@ async fn work(
             served
         }
         Role::Worker => {
-            let working = labour(parts::worker(config, opened, None), stop.clone());
+            let working = labour(parts::worker(config, opened, me, None), stop.clone());
             let probing = probe(parts::probes(config, opened, metrics), listener, stop.clone());
             together(probing, working, &stop).await
         }

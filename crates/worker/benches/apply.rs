@@ -186,6 +186,7 @@ impl Bench {
                 alone,
                 ..Settings::named("bench".to_owned())
             },
+            load: worker::Load::default(),
         };
         let (stop, started) = (CancellationToken::new(), Instant::now());
         let working = tokio::spawn(worker::run(worker, stop.clone()));

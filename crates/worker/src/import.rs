@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use self::hands::Hands;
 use crate::Worker;
+use crate::load::{Load, Taken};
 
 mod chunk;
 mod hands;
@@ -51,7 +52,7 @@ pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
         Ok(hands) => hands,
         Err(error) => return tracing::error!(%error, "worker.threads_refused"),
     };
-    let slots = Slots::new(worker.settings.slots, worker.settings.alone);
+    let slots = Slots::new(worker.settings.slots, worker.settings.alone, worker.load.clone());
     let tasks = TaskTracker::new();
     let mut hints = Hints::default();
     while let Some(permit) = slots.free(&stop).await {
@@ -149,16 +150,18 @@ struct Slots {
     has_one_writer: bool,
     by_job: Arc<Mutex<HashMap<JobId, Share>>>,
     given_back: Arc<tokio::sync::Notify>,
+    load: Load,
 }
 
 impl Slots {
-    fn new(slots: usize, has_one_writer: bool) -> Self {
+    fn new(slots: usize, has_one_writer: bool, load: Load) -> Self {
         Self {
             free: Arc::new(Semaphore::new(slots)),
             share: (slots / 2).max(1),
             has_one_writer,
             by_job: Arc::default(),
             given_back: Arc::default(),
+            load,
         }
     }
 
@@ -206,6 +209,7 @@ impl Slots {
             id: job.id,
             slots: self.clone(),
             permit: Some(permit),
+            _taken: self.load.take(),
         }
     }
 }
@@ -215,6 +219,7 @@ struct Occupied {
     id: JobId,
     slots: Slots,
     permit: Option<OwnedSemaphorePermit>,
+    _taken: Taken,
 }
 
 impl Drop for Occupied {

@@ -11,6 +11,7 @@ mod consume;
 mod deliver;
 mod evaluate;
 mod import;
+mod load;
 mod recompute;
 mod streams;
 mod sweep;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::deliver::{AllowedBlocks, InvalidBlock, InvalidSecret, Secret};
 use self::evaluate::Bells;
+pub use self::load::Load;
 pub use self::recompute::{Rebuilt, RecomputeStep, Recomputed, recompute};
 use self::watermark::Hands;
 
@@ -46,6 +48,8 @@ pub struct Worker {
     pub live: Arc<dyn Live>,
     pub blobs: Arc<dyn Blobs>,
     pub settings: Settings,
+    /// Where is told how busy it is.
+    pub load: Load,
 }
 
 #[derive(Clone, Debug)]

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use domain::rules::Rules;
-use uuid::Uuid;
 use worker::Destination;
 
 use super::backends::Opened;
+use super::replica::Me;
 use crate::commands::reachable;
 use crate::config::{self, Config};
 use crate::telemetry::Metrics;
@@ -16,7 +16,7 @@ use crate::telemetry::Metrics;
 const RECEIVER: &str = "/v1/notify";
 
 /// `own_door`: the one of the same process, where there is one.
-pub(super) fn worker(config: &Config, opened: &Opened, own_door: Option<SocketAddr>) -> worker::Worker {
+pub(super) fn worker(config: &Config, opened: &Opened, me: &Me, own_door: Option<SocketAddr>) -> worker::Worker {
     worker::Worker {
         records: opened.records.clone(),
         queue: Arc::clone(&opened.queue),
@@ -25,7 +25,7 @@ pub(super) fn worker(config: &Config, opened: &Opened, own_door: Option<SocketAd
         settings: worker::Settings {
             slots: config.worker.slots,
             lease: config.worker.lease,
-            alone: config.backends.database_is_embedded() && config.backends.queue_is_embedded(),
+            alone: config.backends.are_of_one_process(),
             line_bytes_max: config.files.line_bytes_max,
             rejects_kept_max: config.files.rejects_kept_max,
             log_retention: config.files.log_retention,
@@ -36,8 +36,9 @@ pub(super) fn worker(config: &Config, opened: &Opened, own_door: Option<SocketAd
                 limit: config.playback.stream_limit,
             },
             notify: notify(&config.rules, own_door),
-            ..worker::Settings::named(format!("worker-{}", Uuid::new_v4().simple()))
+            ..worker::Settings::named(me.name.clone())
         },
+        load: me.load.clone(),
     }
 }
 

@@ -213,6 +213,7 @@ impl Bed {
             live: Arc::clone(&self.live),
             blobs: Arc::clone(&self.blobs),
             settings,
+            load: worker::Load::default(),
         };
         let stop = CancellationToken::new();
         Working {
