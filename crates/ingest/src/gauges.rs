@@ -7,11 +7,12 @@ use records::Class;
 use tokio::time::timeout;
 
 use crate::readiness::Parts;
+use crate::storage::Storage;
 
 /// A scrape is worth no more waiting; a figure that did not come keeps its last value.
 const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 
-pub(crate) async fn refresh(parts: &Parts) {
+pub(crate) async fn refresh(parts: &Parts, storage: &Storage) {
     for (class, used, allowed) in parts.records.pool_use() {
         metrics::gauge!("eh_records_connections_used", "class" => class.as_str()).set(f64::from(used));
         metrics::gauge!("eh_records_connections_max", "class" => class.as_str()).set(f64::from(allowed));
@@ -19,7 +20,8 @@ pub(crate) async fn refresh(parts: &Parts) {
     tokio::join!(
         refresh_jobs(parts),
         refresh_dead_letters(parts),
-        refresh_backlogs(parts)
+        refresh_backlogs(parts),
+        refresh_storage(parts, storage)
     );
 }
 
@@ -53,6 +55,14 @@ async fn refresh_backlogs(parts: &Parts) {
             metrics::gauge!("eh_queue_backlog_frames", "lane" => lane.name()).set(approximate(backlog.frames));
             let oldest = backlog.oldest_age.unwrap_or_default();
             metrics::gauge!("eh_queue_backlog_oldest_seconds", "lane" => lane.name()).set(oldest.as_secs_f64());
+        }
+    }
+}
+
+async fn refresh_storage(parts: &Parts, storage: &Storage) {
+    for (of, bytes) in storage.report(parts).await.by_part() {
+        if let Some(bytes) = bytes {
+            metrics::gauge!("eh_storage_bytes", "of" => of).set(approximate(bytes));
         }
     }
 }

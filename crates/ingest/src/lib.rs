@@ -25,6 +25,7 @@ mod settings;
 mod small_body;
 mod state;
 mod stopping;
+mod storage;
 mod streams;
 mod tasks;
 mod upload;

@@ -21,6 +21,7 @@ use crate::observe::observe;
 use crate::readiness::{Parts, Readiness, Role};
 use crate::state::{RULE_READERS_MAX, State};
 use crate::stopping::Stopping;
+use crate::storage::Storage;
 use crate::tasks::Tasks;
 use crate::upload::ZSTD_DECODERS_MAX;
 use crate::{Door, Probes, Settings, routes};
@@ -43,6 +44,7 @@ const PROBE_THREADS: usize = 1;
 /// What the resources need that every process serves.
 pub(crate) struct ServiceState {
     pub(crate) readiness: Readiness,
+    pub(crate) storage: Storage,
     pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
@@ -52,7 +54,13 @@ pub(crate) type Service = web::Data<ServiceState>;
 pub async fn serve(door: Door, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
     let stopping = Stopping::new(stop);
     let gate = web::Data::new(Gate::new(&door.settings, listener.local_addr()?));
-    let service = service_of(door.parts(), Role::Ingest, &stopping, Arc::clone(&door.metrics));
+    let service = service_of(
+        door.parts(),
+        Role::Ingest,
+        &stopping,
+        Storage::new(door.settings.data_dir.clone()),
+        Arc::clone(&door.metrics),
+    );
     let tasks = Tasks::here();
     let state = web::Data::new(state_of(door, &stopping, tasks.clone()));
     let paths = crate::openapi().paths;
@@ -89,6 +97,7 @@ pub async fn serve(door: Door, listener: TcpListener, stop: CancellationToken) -
 /// Serves the probes and figures of a process that has no door.
 pub async fn serve_probes(probes: Probes, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
     let stopping = Stopping::new(stop);
+    let storage = Storage::new(probes.settings.data_dir.clone());
     let gate = web::Data::new(Gate::new(
         &Settings {
             keys_required: false,
@@ -101,7 +110,7 @@ pub async fn serve_probes(probes: Probes, listener: TcpListener, stop: Cancellat
         queue: probes.queue,
         blobs: probes.blobs,
     };
-    let service = service_of(parts, Role::Worker, &stopping, probes.metrics);
+    let service = service_of(parts, Role::Worker, &stopping, storage, probes.metrics);
     let stop_data = web::Data::new(stopping.clone());
     let server = HttpServer::new(move || {
         let (app, collected) = App::new()
@@ -149,10 +158,12 @@ fn service_of(
     parts: Parts,
     role: Role,
     stopping: &Stopping,
+    storage: Storage,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
 ) -> Service {
     web::Data::new(ServiceState {
         readiness: Readiness::new(parts, role, stopping.clone()),
+        storage,
         metrics,
     })
 }

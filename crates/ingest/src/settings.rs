@@ -1,5 +1,6 @@
 //! What an operator can say about the door, and the limits it keeps.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub version: String,
     /// What the backends are, in words: "SQLite, local disk, embedded queue".
     pub mode: String,
+    /// Where this computer keeps what is kept on it, for whoever asks how much room is left.
+    pub data_dir: Option<PathBuf>,
     pub upload_bytes_max: u64,
     pub chunk_bytes: u64,
     pub upload_silence_max: Duration,
@@ -52,6 +55,7 @@ impl Default for Settings {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             mode: String::new(),
+            data_dir: None,
             upload_bytes_max: UPLOAD_BYTES_MAX,
             chunk_bytes: CHUNK_BYTES,
             upload_silence_max: UPLOAD_SILENCE_MAX,

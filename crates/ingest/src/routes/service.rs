@@ -69,7 +69,7 @@ pub(crate) async fn readyz(request: HttpRequest, service: Service) -> Result<Htt
 #[get("/metrics")]
 pub(crate) async fn metrics(request: HttpRequest, service: Service) -> Result<HttpResponse, Problem> {
     Query::none(&request)?;
-    gauges::refresh(service.readiness.parts()).await;
+    gauges::refresh(service.readiness.parts(), &service.storage).await;
     Ok(HttpResponse::Ok().content_type(METRICS_TYPE).body((service.metrics)()))
 }
 

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use domain::time::Timestamp;
 use domain::watch_time::PositionUnit;
 use queue::Lane;
-use records::{Class, Unit};
+use records::{Class, Replica, Unit};
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -21,9 +21,13 @@ use crate::query::Query;
 use crate::readiness::{Parts, Report};
 use crate::serve::Service;
 use crate::state::{Shared, State};
+use crate::storage::StorageView;
 
 /// A figure that does not come in time is left out: the page is for bad days too.
 const LOOK_DEADLINE: Duration = Duration::from_secs(1);
+
+/// A process that has been silent for longer is not shown: those that live say so every five seconds.
+const ALIVE_WITHIN: Duration = Duration::from_secs(20);
 
 /// How the server is and how it does.
 #[derive(Serialize, ToSchema)]
@@ -45,6 +49,10 @@ pub(crate) struct SystemView {
     dead_letters: Option<u64>,
     /// How many by status; empty while the database is away.
     jobs: BTreeMap<&'static str, u64>,
+    /// Processes that are alive, this one among them; null while the database is away.
+    #[schema(required)]
+    replicas: Option<Vec<ReplicaView>>,
+    storage: StorageView,
     connections: Vec<ConnectionsView>,
     counters: Counters,
     /// Those that the door knows; none of them is a secret.
@@ -63,6 +71,32 @@ pub(crate) struct LaneView {
     /// Null if none waits, or if nobody knows.
     #[schema(required)]
     oldest_age_seconds: Option<f64>,
+}
+
+/// A process that is alive.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Replica)]
+pub(crate) struct ReplicaView {
+    /// As it stands in the log and in the tables.
+    name: String,
+    /// As what it was started: `serve` (everything), `ingest` or `worker`.
+    #[schema(example = "worker")]
+    role: String,
+    version: String,
+    /// What the computer is called that it runs on.
+    #[schema(required)]
+    host: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Timestamp,
+    /// Its last sign of life: there is one every five seconds.
+    #[schema(value_type = String, format = DateTime)]
+    seen_at: Timestamp,
+    /// How many chunks of files it works on at once; null if it works on none.
+    #[schema(required)]
+    slots: Option<u32>,
+    /// How many of these it had taken then.
+    #[schema(required)]
+    slots_taken: Option<u32>,
 }
 
 /// Connections to the database, by what they are for.
@@ -85,7 +119,7 @@ pub(crate) struct SettingView {
     value: String,
 }
 
-/// Version, mode, health of all parts, what waits, dead letters, counters and settings.
+/// Version, mode, health of all parts, what waits, dead letters, processes, storage, counters and settings.
 #[utoipa::path(
     tag = "service",
     operation_id = "getSystem",
@@ -95,11 +129,13 @@ pub(crate) struct SettingView {
 pub(crate) async fn show(request: HttpRequest, state: Shared, service: Service) -> Result<HttpResponse, Problem> {
     Query::none(&request)?;
     let parts = service.readiness.parts();
-    let (readiness, queue, dead_letters, jobs) = tokio::join!(
+    let (readiness, queue, dead_letters, jobs, replicas, storage) = tokio::join!(
         service.readiness.report(),
         lanes(parts),
         looked_up(parts, |unit| unit.count_dead_letters()),
         looked_up(parts, |unit| unit.count_by_status()),
+        looked_up(parts, |unit| unit.replicas(ALIVE_WITHIN)),
+        service.storage.report(parts),
     );
     let jobs = jobs.unwrap_or_default().into_iter();
     let counters = state.accept.feed().counters();
@@ -112,10 +148,27 @@ pub(crate) async fn show(request: HttpRequest, state: Shared, service: Service) 
         queue,
         dead_letters,
         jobs: jobs.map(|(status, jobs)| (status.as_str(), jobs)).collect(),
+        replicas: replicas.map(|alive| alive.into_iter().map(ReplicaView::of).collect()),
+        storage,
         connections: connections(&state),
         counters,
         settings: settings(&state.door.settings),
     }))
+}
+
+impl ReplicaView {
+    fn of((replica, seen_at): (Replica, Timestamp)) -> Self {
+        Self {
+            name: replica.name,
+            role: replica.role,
+            version: replica.version,
+            host: replica.host,
+            started_at: replica.started_at,
+            seen_at,
+            slots: replica.slots.map(|slots| slots.all),
+            slots_taken: replica.slots.map(|slots| slots.taken),
+        }
+    }
 }
 
 async fn lanes(parts: &Parts) -> Vec<LaneView> {

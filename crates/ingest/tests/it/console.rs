@@ -277,6 +277,13 @@ async fn the_system_tells_how_it_is_also_on_bad_days() {
         .map(|lane| &lane["lane"])
         .collect();
     assert_eq!(lanes, ["events", "hints"]);
+    // Nobody has said that it lives: this door is no process of its own.
+    assert_eq!(system["replicas"], json!([]));
+    assert_eq!(
+        (&system["storage"]["files"], &system["storage"]["files_bytes"]),
+        (&json!(1), &json!(LINES.len()))
+    );
+    assert!(system["storage"]["database_bytes"].is_u64(), "{system}");
     let settings = system["settings"].as_array().unwrap();
     assert!(
         settings.contains(&json!({"name": "EH_STREAM_LIMIT", "value": "3"})),

@@ -95,6 +95,10 @@ fn door_settings(config: &Config, opened: &Opened) -> ingest::Settings {
     ingest::Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         mode: config.backends.in_words(),
+        data_dir: config
+            .backends
+            .is_any_embedded()
+            .then(|| config.backends.data_dir.clone()),
         upload_bytes_max: config.files.upload_bytes_max,
         chunk_bytes: config.files.chunk_bytes,
         line_delay_ms_max: config.files.line_delay_max_ms,

@@ -25,5 +25,6 @@ mod settings;
 mod stack;
 mod stopping;
 mod streams;
+mod system;
 mod watch_time;
 mod wire;
