@@ -1,5 +1,7 @@
 //! What travels on the queue: versioned, so that old and new processes can run side by side.
 
+mod sample;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -7,6 +9,8 @@ use serde_json::value::RawValue;
 use crate::event::{Event, framed};
 use crate::ids::JobId;
 use crate::job::ChunkNo;
+
+pub use self::sample::{EventSample, FILE_EVENTS_TOPIC, FileEvents};
 
 const VERSION: u8 = 1;
 

@@ -11,6 +11,14 @@ use records::{Origin, Result, Unit};
 
 use crate::Effects;
 
+/// What was not stored before.
+#[derive(Debug, Default)]
+pub(crate) struct New<'e> {
+    pub(crate) events: Vec<&'e Event>,
+    /// Whether somebody is to be looked at by a rule.
+    wakes: bool,
+}
+
 /// What became of some events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Applied {
@@ -22,8 +30,22 @@ pub(crate) struct Applied {
 
 /// Applies events that are distinct and sorted by id.
 pub(crate) fn apply(unit: &mut dyn Unit, effects: &Effects, events: &[Event], origin: Origin) -> Result<Applied> {
+    let new = apply_new(unit, effects, events, origin)?;
+    Ok(Applied {
+        new: new.events.len() as u64,
+        wakes: new.wakes,
+    })
+}
+
+/// The same, and says which were new.
+pub(crate) fn apply_new<'e>(
+    unit: &mut dyn Unit,
+    effects: &Effects,
+    events: &'e [Event],
+    origin: Origin,
+) -> Result<New<'e>> {
     if events.is_empty() {
-        return Ok(Applied::default());
+        return Ok(New::default());
     }
     let is_new = unit.insert_new(events, origin)?;
     let mut new = Vec::with_capacity(events.len());
@@ -36,8 +58,5 @@ pub(crate) fn apply(unit: &mut dyn Unit, effects: &Effects, events: &[Event], or
     if !new.is_empty() {
         unit.add_counts(&counts::count(new.iter().copied()))?;
     }
-    Ok(Applied {
-        new: new.len() as u64,
-        wakes,
-    })
+    Ok(New { events: new, wakes })
 }

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use self::hands::Hands;
+use self::tail::Tail;
 use crate::Worker;
 use crate::load::{Load, Taken};
 
@@ -22,6 +23,7 @@ mod chunk;
 mod hands;
 mod pieces;
 mod slice;
+mod tail;
 
 /// One judges while the other saves. More would hold memory and wait for a connection, a disk or a core.
 const THREADS: usize = 2;
@@ -53,6 +55,7 @@ pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
         Err(error) => return tracing::error!(%error, "worker.threads_refused"),
     };
     let slots = Slots::new(worker.settings.slots, worker.settings.alone, worker.load.clone());
+    let tail = Tail::new(Arc::clone(&worker.live));
     let tasks = TaskTracker::new();
     let mut hints = Hints::default();
     while let Some(permit) = slots.free(&stop).await {
@@ -60,10 +63,10 @@ pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
             Ok(Some(assignment)) => {
                 hints.settle().await;
                 let occupied = slots.occupy(&assignment.job, permit);
-                let (worker, hands, stop) = (Arc::clone(&worker), hands.clone(), stop.clone());
+                let (worker, hands, tail, stop) = (Arc::clone(&worker), hands.clone(), tail.clone(), stop.clone());
                 // Every line of the log about this work carries the id that the uploading client saw.
                 let span = tracing::info_span!("chunk", request.id = assignment.job.request_id);
-                let work = async move { chunk::work(&worker, hands, assignment, occupied, &stop).await };
+                let work = async move { chunk::work(&worker, hands, tail, assignment, occupied, &stop).await };
                 tasks.spawn(work.instrument(span));
             }
             Ok(None) => {

@@ -1,5 +1,5 @@
-//! What the console sees as it happens: events that were accepted here, the progress of all jobs, counters. Gathered for a
-//! moment, then told to all sockets at once.
+//! What the console sees as it happens: events that were accepted here, some of those in files, the progress of all jobs,
+//! counters. Gathered for a moment, then told to all sockets at once.
 
 mod frames;
 mod gathered;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use bytestring::ByteString;
 use domain::job::Progress;
-use domain::message::JOBS_TOPIC;
+use domain::message::{FILE_EVENTS_TOPIC, FileEvents, JOBS_TOPIC};
 use domain::time::Timestamp;
 use queue::{Live, Topic};
 use tokio::sync::broadcast;
@@ -117,12 +117,21 @@ impl Feed {
     }
 
     fn hear(&self, topic: &Topic, note: &[u8]) {
-        if topic.0 != JOBS_TOPIC || !self.is_watched() {
+        if !self.is_watched() {
             return;
         }
-        // The hub of the jobs says in the log what cannot be read.
-        if let Ok(progress) = serde_json::from_slice::<Progress>(note) {
-            self.gathered().note(progress);
+        match topic.0.as_str() {
+            // The hub of the jobs says in the log what cannot be read.
+            JOBS_TOPIC => {
+                if let Ok(progress) = serde_json::from_slice::<Progress>(note) {
+                    self.gathered().note(progress);
+                }
+            }
+            FILE_EVENTS_TOPIC => match serde_json::from_slice::<FileEvents>(note) {
+                Ok(events) => self.gathered().add_of_file(events),
+                Err(error) => tracing::debug!(error = %error, "live.note_unreadable"),
+            },
+            _ => {}
         }
     }
 

@@ -229,8 +229,8 @@ fn settings(settings: &Settings) -> Vec<SettingView> {
 
 /// Follows everything (WebSocket): what the console shows as it happens.
 ///
-/// Text frames, each a `LiveFrame`: `events` that were accepted by this process, `jobs` that moved, `counters` once a
-/// second, and `missed` where news were lost. Long payloads are cut. What the client sends is ignored, but its answers to
+/// Text frames, each a `LiveFrame`: `events` that were accepted by this process, or stored out of files (of these some, and
+/// how many more there were), `jobs` that moved, `counters` once a second, and `missed` where news were lost. Long payloads are cut. What the client sends is ignored, but its answers to
 /// pings say that it reads. Who takes frames too slowly is closed with 1012, and finds what it missed in the lists.
 #[utoipa::path(
     tag = "service",

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite};
+use uuid::Uuid;
 
 use crate::client::{Answer, request};
 use crate::harness::{LINES, TestServer, Worker};
@@ -238,6 +239,29 @@ fn announce(server: &TestServer, id: JobId) {
         .unwrap();
     let note = Bytes::from(serde_json::to_vec(&progress).unwrap());
     server.live.announce(Topic("jobs".to_owned()), note);
+}
+
+#[tokio::test]
+async fn events_out_of_files_are_told_with_their_job_and_counted_where_none_is_shown() {
+    let server = TestServer::start().await;
+    let (mut socket, _) = open(&server, "http://localhost:3000").await.unwrap();
+    let job_id = Uuid::now_v7();
+    let note = |events: Value, skipped: u64| {
+        let note = json!({"job_id": job_id, "events": events, "skipped": skipped});
+        let topic = Topic("file-events".to_owned());
+        server.live.announce(topic, Bytes::from(note.to_string()));
+    };
+    note(json!("unreadable"), 7);
+    let event = json!({"event_id": Uuid::now_v7(), "event_type": "view", "user_id": "ada", "payload": {"url": "/"},
+        "timestamp": "2026-05-28T10:00:00.000000Z", "received_at": "2026-05-28T10:00:01.000000Z", "truncated": false});
+    note(json!([event]), 2);
+    let told = frame(&mut socket, "events").await;
+    let mut expected = event;
+    expected["job_id"] = json!(job_id);
+    assert_eq!((&told["events"], &told["skipped"]), (&json!([expected]), &json!(2)));
+    note(json!([]), 5);
+    let told = frame(&mut socket, "events").await;
+    assert_eq!((&told["events"], &told["skipped"]), (&json!([]), &json!(5)));
 }
 
 /// Any site can make such a page, and here it would see what all users do.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use domain::job::{Job, JobError, JobErrorCode, LineCounts, Progress};
+use domain::job::{Job, JobError, JobErrorCode, LineCounts};
 use domain::line::is_blank;
 use rand::Rng;
 use records::Class;
@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::hands::{Dropped, Hands};
 use super::pieces::{Piece, PieceSize, Pieces};
-use super::slice::{Slice, SliceRules, too_long, unprocessable, without_byte_order_mark};
+use super::slice::{Saved, Slice, SliceRules, too_long, unprocessable, without_byte_order_mark};
+use super::tail::Tail;
 use super::{Assignment, Occupied};
 use crate::{Worker, conclude, now};
 
@@ -52,11 +53,12 @@ enum Stopped {
 pub(super) async fn work(
     worker: &Worker,
     hands: Hands,
+    tail: Tail,
     assignment: Assignment,
     occupied: Occupied,
     stop: &CancellationToken,
 ) {
-    let mut chunk = Chunk::new(worker, hands, assignment);
+    let mut chunk = Chunk::new(worker, hands, tail, assignment);
     let stopped = chunk.run(&occupied, stop).await;
     chunk.leave(stopped, stop).await;
 }
@@ -64,6 +66,7 @@ pub(super) async fn work(
 struct Chunk<'w> {
     worker: &'w Worker,
     hands: Hands,
+    tail: Tail,
     job: Job,
     rules: SliceRules,
     next_byte: u64,
@@ -76,7 +79,7 @@ struct Chunk<'w> {
 }
 
 impl<'w> Chunk<'w> {
-    fn new(worker: &'w Worker, hands: Hands, Assignment { job, claim }: Assignment) -> Self {
+    fn new(worker: &'w Worker, hands: Hands, tail: Tail, Assignment { job, claim }: Assignment) -> Self {
         let careful = claim.idle_claims > IDLE_CLAIMS_MAX;
         tracing::info!(
             job.id = %job.id, chunk = claim.lease.chunk_no, epoch = claim.lease.epoch,
@@ -85,6 +88,7 @@ impl<'w> Chunk<'w> {
         Self {
             worker,
             hands,
+            tail,
             rules: SliceRules {
                 lease: claim.lease,
                 lease_for: worker.settings.lease,
@@ -127,7 +131,7 @@ impl<'w> Chunk<'w> {
                 (saved?, ahead)
             };
             let Some(saved) = saved else { return Ok(()) };
-            if self.note(&saved) {
+            if self.note(saved) {
                 return Ok(());
             }
             next = match ahead? {
@@ -139,11 +143,12 @@ impl<'w> Chunk<'w> {
     }
 
     /// Takes in that a slice is in the tables. True: that was the end of the job.
-    fn note(&mut self, saved: &Saved) -> bool {
+    fn note(&mut self, saved: Saved) -> bool {
         self.next_byte = saved.next_byte;
         self.next_line = saved.next_line;
         count(&saved.counts);
         self.worker.announce(&saved.progress);
+        self.tail.tell(self.job.id, saved.samples, saved.counts.events_applied);
         let ended = saved.progress.status.is_final();
         if ended {
             conclude::log_end(&saved.progress);
@@ -257,16 +262,7 @@ impl<'w> Chunk<'w> {
     async fn save(&self, slice: Slice) -> Result<Option<Saved>, Stopped> {
         let (rules, began) = (self.rules.clone(), Instant::now());
         let saved = self
-            .in_background(move |records| {
-                let saved = records.run(Class::Import, |unit| slice.save(unit, &rules))?;
-                let (next_byte, next_line) = (slice.next_byte, slice.next_line);
-                Ok(saved.map(|(counts, progress)| Saved {
-                    counts,
-                    progress,
-                    next_byte,
-                    next_line,
-                }))
-            })
+            .in_background(move |records| records.run(Class::Import, |unit| slice.save(unit, &rules)))
             .await?;
         metrics::histogram!("eh_import_slice_seconds").record(began.elapsed().as_secs_f64());
         if saved.is_none() {
@@ -385,14 +381,6 @@ impl<'w> Chunk<'w> {
         }
         Ok(())
     }
-}
-
-/// A slice that is in the tables.
-struct Saved {
-    counts: LineCounts,
-    progress: Progress,
-    next_byte: u64,
-    next_line: u64,
 }
 
 fn count(lines: &LineCounts) {

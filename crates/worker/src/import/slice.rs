@@ -6,13 +6,15 @@ use std::time::Duration;
 use domain::event::Event;
 use domain::job::{Job, LineCounts, Progress, Stage};
 use domain::line::{Line, LineOrigin, RejectCode, Rejection, is_blank, read_line};
+use domain::message::EventSample;
 use domain::{json, time::Timestamp};
 use records::{Advance, Entries, Lease, Origin, Reject, Result, Unit};
 
 use super::hands::Room;
 use super::pieces::RAW_BYTES_MAX;
+use super::tail;
 use crate::Effects;
-use crate::apply::apply;
+use crate::apply::apply_new;
 use crate::conclude::conclude;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -37,9 +39,20 @@ pub(super) struct Slice {
     events: Vec<Event>,
     event_lines: usize,
     rejects: Vec<Reject>,
-    pub(super) next_byte: u64,
+    next_byte: u64,
     pub(super) next_line: u64,
     done: bool,
+}
+
+/// A slice that is in the tables.
+#[derive(Debug)]
+pub(super) struct Saved {
+    pub(super) counts: LineCounts,
+    pub(super) progress: Progress,
+    /// Of its new events.
+    pub(super) samples: Vec<EventSample>,
+    pub(super) next_byte: u64,
+    pub(super) next_line: u64,
 }
 
 /// One line of a piece, as text where it is text.
@@ -182,7 +195,7 @@ impl Slice {
 
     /// Saves the slice; what became of its lines, and of the job. `None`: the chunk is somebody else's by now, and nothing
     /// was changed.
-    pub(super) fn save(&self, unit: &mut dyn Unit, rules: &SliceRules) -> Result<Option<(LineCounts, Progress)>> {
+    pub(super) fn save(&self, unit: &mut dyn Unit, rules: &SliceRules) -> Result<Option<Saved>> {
         let id = rules.lease.job_id;
         if self.done {
             // Two last chunks that end at once must see each other; the order of locks is jobs, then chunks.
@@ -191,7 +204,7 @@ impl Slice {
         if !unit.hold(&rules.lease)? {
             return Ok(None);
         }
-        let step = self.store(unit, rules)?;
+        let (step, samples) = self.store(unit, rules)?;
         unit.advance(&rules.lease, &step, rules.lease_for)?;
         if self.done && unit.chunks_left(id)? == 0 {
             conclude(unit, id)?;
@@ -200,10 +213,16 @@ impl Slice {
             .progress(id)?
             .map(|progress| note_stages(unit, progress))
             .transpose()?;
-        Ok(progress.map(|progress| (step.counts, progress)))
+        Ok(progress.map(|progress| Saved {
+            counts: step.counts,
+            progress,
+            samples,
+            next_byte: self.next_byte,
+            next_line: self.next_line,
+        }))
     }
 
-    fn store(&self, unit: &mut dyn Unit, rules: &SliceRules) -> Result<Advance> {
+    fn store(&self, unit: &mut dyn Unit, rules: &SliceRules) -> Result<(Advance, Vec<EventSample>)> {
         let id = rules.lease.job_id;
         let entries = self.room.as_ref().map(|room| &room.entries);
         if let Some(entries) = entries {
@@ -215,8 +234,9 @@ impl Slice {
             job_id: Some(id),
             live: rules.notify,
         };
-        let events_applied = apply(unit, &rules.effects, &self.events, origin)?.new;
-        Ok(Advance {
+        let new = apply_new(unit, &rules.effects, &self.events, origin)?.events;
+        let events_applied = new.len() as u64;
+        let step = Advance {
             next_byte: self.next_byte,
             next_line: self.next_line,
             done: self.done,
@@ -228,7 +248,8 @@ impl Slice {
             },
             rejects_kept: kept as u64,
             entry_bytes: entries.map_or(0, Entries::text_bytes) as u64,
-        })
+        };
+        Ok((step, tail::samples(&new)))
     }
 
     fn rejects_to_keep(&self, unit: &mut dyn Unit, rules: &SliceRules) -> Result<usize> {

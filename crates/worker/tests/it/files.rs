@@ -2,6 +2,7 @@
 
 use domain::job::{JobErrorCode, JobOptions, JobStatus, LineCounts};
 use domain::line::LineKind;
+use domain::message::{FILE_EVENTS_TOPIC, FileEvents};
 
 use crate::bed::{Bed, lines};
 
@@ -207,4 +208,35 @@ async fn what_no_database_can_hold_is_replaced() {
     assert_eq!(entry.message.as_deref(), Some("a\u{fffd}b\u{fffd}"));
     assert_eq!(entry.attributes, "{\"k\u{fffd}\":\"\\ufffd\",\"n\":1e400}");
     working.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_watches_is_told_of_new_events_and_of_none_twice() {
+    let bed = Bed::new().await;
+    let mut notes = bed.live.listen();
+    let file = r#"{"event_id":"one","type":"view","user_id":"u","payload":{"url":"/1"}}
+{"type":"view","user_id":"u","payload":{"url":"/2"}}
+{"message":"no event"}
+"#;
+    let mut told_of = async |id| {
+        let mut told: Vec<FileEvents> = Vec::new();
+        let working = bed.work();
+        bed.until_completed(id).await;
+        working.stop().await;
+        while let Ok((topic, note)) = notes.try_recv() {
+            if topic.0 == FILE_EVENTS_TOPIC {
+                told.push(serde_json::from_slice(&note).unwrap());
+            }
+        }
+        told
+    };
+    let first = bed.upload(file.as_bytes(), ONE_CHUNK, JobOptions::default()).await;
+    let told = told_of(first).await;
+    assert_eq!((told.len(), told[0].job_id, told[0].skipped), (1, first, 0));
+    assert_eq!(told[0].events.len(), 2);
+    // The client has named one of them: it is stored already.
+    let second = bed.upload(file.as_bytes(), ONE_CHUNK, JobOptions::default()).await;
+    let told = told_of(second).await;
+    let urls: Vec<_> = told[0].events.iter().map(|event| event.payload.as_str()).collect();
+    assert_eq!((told.len(), told[0].job_id, urls), (1, second, vec![r#"{"url":"/2"}"#]));
 }

@@ -12,7 +12,8 @@ use crate::views::FrameView;
 #[schema(as = LiveFrame)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum LiveFrame {
-    /// Events that were accepted by this process, newest first; what is long in them is cut.
+    /// Events that were accepted by this process, and some of those that workers have stored out of files, newest first;
+    /// what is long in them is cut.
     Events {
         events: Vec<ToldEvent>,
         /// How many more there were.

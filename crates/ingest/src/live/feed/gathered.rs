@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use domain::event::Event;
 use domain::ids::JobId;
 use domain::job::Progress;
+use domain::message::{EventSample, FileEvents};
 
 use super::frames::LiveFrame;
 use super::told::ToldEvent;
@@ -25,7 +26,7 @@ pub(super) struct Gathered {
     pub(super) missed: bool,
 }
 
-/// The last of the events that were accepted together, and how many there were before them.
+/// The last of the events that came together, and how many there were before them.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
     /// It keeps none of them while nobody looks.
@@ -46,7 +47,7 @@ impl Tail {
     pub(crate) fn push(&mut self, event: &Event) {
         self.accepted += 1;
         if self.watched {
-            self.keep(ToldEvent::of(event));
+            self.keep(ToldEvent::of(EventSample::of(event), None));
         }
     }
 
@@ -69,6 +70,14 @@ impl Gathered {
         tail.events.into_iter().for_each(|event| self.tail.keep(event));
     }
 
+    /// Events that a worker has stored out of a file.
+    pub(super) fn add_of_file(&mut self, note: FileEvents) {
+        self.tail.skipped += note.skipped;
+        for sample in note.events {
+            self.tail.keep(ToldEvent::of(sample, Some(note.job_id)));
+        }
+    }
+
     /// Notes may overtake each other.
     pub(super) fn note(&mut self, progress: Progress) {
         let known = self.jobs.get(&progress.job_id).map(Progress::version);
@@ -89,7 +98,7 @@ impl Gathered {
         let fitting = fitting(&events);
         let skipped = events.drain(fitting..).fold(tail.skipped, |skipped, _| skipped + 1);
         let jobs: Vec<_> = jobs.values().map(|job| FrameView::of("progress", job)).collect();
-        let events = (!events.is_empty()).then_some(LiveFrame::Events { events, skipped });
+        let events = (!events.is_empty() || skipped > 0).then_some(LiveFrame::Events { events, skipped });
         let jobs = (!jobs.is_empty()).then_some(LiveFrame::Jobs { jobs });
         let missed = missed.then_some(LiveFrame::Missed);
         events.into_iter().chain(jobs).chain(missed)

@@ -1,13 +1,12 @@
-//! An event as the console's sockets are told of it: what is long is cut, so that no frame is.
+//! An event as the console's sockets are told of it.
 
-use domain::event::{Event, Verbatim};
+use domain::event::Verbatim;
+use domain::ids::JobId;
+use domain::message::EventSample;
 use domain::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-/// More than a line of the console shows; the whole event can be asked for.
-const SHOWN_BYTES_MAX: usize = 1 << 10;
 
 /// Something that a user did, short enough to be told to everybody who looks.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,54 +25,36 @@ pub(crate) struct ToldEvent {
     pub(super) received_at: Timestamp,
     /// As it was written; of a long one the beginning, as a text.
     #[schema(value_type = serde_json::Value)]
-    payload: Shown,
+    payload: Verbatim,
     /// Members that stood beside the payload; left out if they are long.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, nullable = false)]
     extra: Option<Verbatim>,
     /// Whether there is more of it than is told: the whole is at `/v1/events/{event_id}`.
     truncated: bool,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Shown {
-    Whole(Verbatim),
-    Beginning(String),
+    /// The uploaded file that it stood in; absent if it was posted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    job_id: Option<Uuid>,
 }
 
 impl ToldEvent {
-    pub(super) fn of(event: &Event) -> Self {
-        let payload = Shown::of(&event.payload);
-        let extra = event.extra.as_ref().filter(|extra| is_short(extra)).cloned();
+    pub(super) fn of(sample: EventSample, job_id: Option<JobId>) -> Self {
         Self {
-            event_id: event.event_id.as_uuid(),
-            event_type: event.event_type.to_string(),
-            user_id: event.user_id.to_string(),
-            device_id: event.device_id.as_ref().map(ToString::to_string),
-            timestamp: event.timestamp,
-            received_at: event.received_at,
-            truncated: matches!(payload, Shown::Beginning(_)) || extra.is_some() != event.extra.is_some(),
-            payload,
-            extra,
+            event_id: sample.event_id.as_uuid(),
+            event_type: sample.event_type.to_string(),
+            user_id: sample.user_id.to_string(),
+            device_id: sample.device_id.map(|device| device.to_string()),
+            timestamp: sample.timestamp,
+            received_at: sample.received_at,
+            payload: sample.payload,
+            extra: sample.extra,
+            truncated: sample.truncated,
+            job_id: job_id.map(JobId::as_uuid),
         }
     }
 
     pub(super) fn written_bytes(&self) -> usize {
         serde_json::to_string(self).map_or(0, |text| text.len())
     }
-}
-
-impl Shown {
-    fn of(payload: &Verbatim) -> Self {
-        if is_short(payload) {
-            return Self::Whole(payload.clone());
-        }
-        let text = payload.as_str();
-        Self::Beginning(text[..text.floor_char_boundary(SHOWN_BYTES_MAX)].to_owned())
-    }
-}
-
-fn is_short(text: &Verbatim) -> bool {
-    text.as_str().len() <= SHOWN_BYTES_MAX
 }
