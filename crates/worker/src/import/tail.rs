@@ -9,7 +9,7 @@ use domain::message::{EventSample, FILE_EVENTS_TOPIC, FileEvents};
 use queue::{Live, Topic};
 
 /// Of all files that a worker reads, together. Nobody reads faster, and posted events should not drown in them.
-pub(super) const TOLD_PER_SECOND_MAX: usize = 20;
+const TOLD_PER_SECOND_MAX: usize = 20;
 
 const SECOND: Duration = Duration::from_secs(1);
 
