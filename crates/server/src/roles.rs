@@ -176,7 +176,7 @@ async fn work(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let me = Me::new(role, config);
-    let working = by_role(role, config, opened, &me, listener, metrics, stop.clone());
+    let working = Box::pin(by_role(role, config, opened, &me, listener, metrics, stop.clone()));
     let (outcome, ()) = tokio::join!(ending_all(working, &stop), me.stay_known(&opened.records, &stop));
     outcome
 }
