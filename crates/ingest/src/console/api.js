@@ -26,9 +26,20 @@ export async function call(path, { method = 'GET', body, signal, headers = {} } 
     if (error.name === 'AbortError') throw error;
     throw new Refusal({ detail: 'The server cannot be reached.' }, 0);
   }
-  const said = answer.status === 204 ? null : await answer.json().catch(() => ({}));
+  const said = answer.status === 204 ? null : await bodyOf(answer);
   if (!answer.ok) throw new Refusal(said, answer.status);
   return said;
+}
+
+async function bodyOf(answer) {
+  try {
+    return await answer.json();
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    // Whatever stands between us and the server refuses in words of its own.
+    if (!answer.ok) return {};
+    throw new Refusal({ detail: 'The answer of the server broke off.' }, 0);
+  }
 }
 
 export function pathWith(path, query) {
