@@ -9,7 +9,6 @@ const OWN_COLOURS = [
   'view', 'click', 'location', 'watch', 'app_launch', 'training_program_started', 'training_program_finished',
   'training_program_cancelled', 'stream_started', 'stream_ended',
 ];
-const HEIGHT_PX = 240;
 
 /** A type keeps its colour on every page, whoever else is in the picture. */
 export function colourOf(type) {
@@ -80,7 +79,7 @@ function usePlot(build, dependencies) {
   const turn = useThemeTurn();
   useEffect(() => {
     const element = room.current;
-    const size = () => ({ width: element.clientWidth, height: HEIGHT_PX });
+    const size = () => ({ width: element.clientWidth, height: element.clientHeight });
     const { options, data } = build();
     const plot = new uPlot({ ...size(), ...options }, data, element);
     const fitting = new ResizeObserver(() => plot.setSize(size()));

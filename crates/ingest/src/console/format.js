@@ -7,6 +7,12 @@ export const count = (value) => (value === null || value === undefined ? '–' :
 export const short = (value) => (Math.abs(value) < 10_000 ? whole.format(value) : compact.format(value));
 export const percent = (part, all) => (all > 0 ? `${((part / all) * 100).toFixed(part / all < 0.1 ? 1 : 0)} %` : '–');
 
+/** Names are what clients make them. */
+export function clipped(name, charsMax = 32) {
+  const letters = [...name];
+  return letters.length <= charsMax ? name : `${letters.slice(0, charsMax - 1).join('')}…`;
+}
+
 export function rate(perSecond) {
   if (perSecond === null || perSecond === undefined) return '–';
   return perSecond > 0 && perSecond < 10 ? perSecond.toFixed(1) : short(Math.round(perSecond));

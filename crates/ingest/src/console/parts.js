@@ -7,18 +7,20 @@ import { Icon } from './icons.js';
 import { announce } from './store.js';
 
 const COPIED_SHOWN_MS = 1500;
+/** What is longer may be cut, where the window is small. */
+const TITLE_CHARS = 40;
 
-/** A view: its heading, what can be done, and the calls it is made of. */
-export function View({ title, lead, back, curl = [], actions, children }) {
+/** A view: its heading, what can be done, and the calls it is made of. One that fills the window scrolls inside its card. */
+export function View({ title, lead, back, curl = [], actions, fill = false, children }) {
   useEffect(() => {
     document.title = `${title} · Event Horizon`;
   }, [title]);
   return html`
-    <div class="view">
+    <div class=${fill ? 'view fill' : 'view'}>
       <header class="view-head">
         <div class="view-title">
           ${back && html`<a class="back" href=${back.href}><${Icon} name="back" />${back.label}</a>`}
-          <h1>${title}</h1>
+          <h1 title=${title.length > TITLE_CHARS ? title : null}>${title}</h1>
           ${lead && html`<p class="lead">${lead}</p>`}
         </div>
         <div class="view-actions">
@@ -100,14 +102,15 @@ export function State({ word }) {
   return html`<span class="state" data-tone=${STATE_TONES[word] ?? 'calm'}>${word}</span>`;
 }
 
-export function Ago({ at }) {
+/** `from`: the server's time, where a difference of clocks would show. */
+export function Ago({ at, from = null }) {
   const [, tick] = useState(0);
   useEffect(() => {
     const timer = setInterval(() => tick((n) => n + 1), 10_000);
     return () => clearInterval(timer);
   }, []);
   if (!at) return html`<span class="muted">–</span>`;
-  return html`<time dateTime=${at} title=${moment(at)}>${ago(at)}</time>`;
+  return html`<time dateTime=${at} title=${moment(at)}>${from === null ? ago(at) : ago(at, Date.parse(from))}</time>`;
 }
 
 export function Failure({ error, again }) {
@@ -124,9 +127,9 @@ export function Failure({ error, again }) {
   `;
 }
 
-export function Empty({ icon = 'search', title, children }) {
+export function Empty({ icon = 'search', title, small = false, children }) {
   return html`
-    <div class="empty"><${Icon} name=${icon} /><p class="empty-title">${title}</p><div>${children}</div></div>
+    <div class=${small ? 'empty compact' : 'empty'}><${Icon} name=${icon} /><p class="empty-title">${title}</p><div>${children}</div></div>
   `;
 }
 
@@ -134,7 +137,10 @@ export function Loading() {
   return html`<div class="loading"><span></span><span></span><span></span><span class="visually-hidden">Loading</span></div>`;
 }
 
-/** Columns are `{ name, cell, align?, wide?, silent? }`; a wide one takes the room that is left, a silent one shows no name. */
+/**
+ * Columns are `{ name, cell, align?, wide?, silent?, clientsName? }`; a wide one takes the room that is left, a silent one
+ * shows no name, and a name that clients made may be of any length.
+ */
 export function Table({ caption, columns, rows, keyOf, empty }) {
   if (rows.length === 0) return empty ?? null;
   return html`
@@ -142,7 +148,7 @@ export function Table({ caption, columns, rows, keyOf, empty }) {
       <table>
         <caption class="visually-hidden">${caption}</caption>
         <thead>
-          <tr>${columns.map((column) => html`<th scope="col" class=${classOf(column)} key=${column.name}>${column.silent ? html`<span class="visually-hidden">${column.name}</span>` : column.name}</th>`)}</tr>
+          <tr>${columns.map((column) => html`<th scope="col" class=${classOf(column)} key=${column.name}>${column.silent ? html`<span class="visually-hidden">${column.name}</span>` : column.clientsName ? html`<${Name} of=${column.name} />` : column.name}</th>`)}</tr>
         </thead>
         <tbody>
           ${rows.map((row) => html`
@@ -190,6 +196,16 @@ export function Bar({ label, percent, tone }) {
   return html`
     <progress class="bar" data-tone=${tone} aria-label=${label} max="100" value=${percent === null ? undefined : percent}></progress>
   `;
+}
+
+/** What clients call things, of any length and in any script: beyond two lines the whole is told to whoever hovers. */
+export function Name({ of }) {
+  return html`<bdi class="name" title=${of}>${breakable(of)}</bdi>`;
+}
+
+/** May be broken where its words are joined. */
+export function breakable(name) {
+  return name.split(/(?<=[_./:-])/).flatMap((word, at) => (at === 0 ? [word] : [html`<wbr />`, word]));
 }
 
 /** Waits until somebody has stopped typing. */
@@ -248,6 +264,22 @@ export function Share({ part, all, colour }) {
     <svg class="share" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" focusable="false">
       <rect class="share-all" width="100" height="4" />
       <rect class="share-part" data-series=${colour} width=${width} height="4" />
+    </svg>
+  `;
+}
+
+/** What a whole is made of; the names and numbers stand beneath it. */
+export function Whole({ parts, all }) {
+  let end = 0;
+  const drawn = parts.filter(({ size }) => size > 0).map((part) => {
+    const width = (part.size / all) * 100;
+    end += width;
+    return { ...part, from: end - width, width };
+  });
+  return html`
+    <svg class="whole" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" focusable="false">
+      <rect class="share-all" width="100" height="10" />
+      ${drawn.map((part) => html`<rect key=${part.name} class="share-part" data-series=${part.colour} x=${part.from} width=${part.width} height="10" />`)}
     </svg>
   `;
 }

@@ -4,7 +4,7 @@ import { html, useEffect, useState } from '../vendor/preact-htm.js';
 import { call, pathWith, useAnswer, usePages } from '../api.js';
 import { bytes, clock, count, duration, moment, percent, rate } from '../format.js';
 import { Icon } from '../icons.js';
-import { Action, Ago, Bar, Card, Choice, Copy, Empty, Facts, Failure, Loading, More, Search, State, Table, View } from '../parts.js';
+import { Action, Ago, Bar, Card, Choice, Copy, Empty, Facts, Failure, Loading, More, Name, Search, State, Table, View } from '../parts.js';
 import { addressOf, replace } from '../router.js';
 import { hasEnded, learnJobs, useStore } from '../store.js';
 import { barOf } from './jobs.js';
@@ -121,7 +121,7 @@ function Rejects({ job, path }) {
   const pages = usePages(`${path}/rejects?limit=100`, { everySeconds: hasEnded(job) ? null : REFRESH_SECONDS });
   const columns = [
     { name: 'Line', align: 'right', cell: (row) => count(row.line) },
-    { name: 'Why', cell: (row) => html`<code class="code-word">${row.code}</code>${row.field && html` <code>${row.field}</code>`}` },
+    { name: 'Why', cell: (row) => html`<code class="code-word">${row.code}</code>${row.field && html`<code class="below"><${Name} of=${row.field} /></code>`}` },
     { name: 'What is wrong', cell: (row) => html`<span class="reason">${row.message}</span>` },
     { name: 'As it stands in the file', wide: true, cell: (row) => html`<code class="raw" title=${row.raw}>${row.raw}</code>` },
   ];
@@ -129,7 +129,7 @@ function Rejects({ job, path }) {
   return html`
     <${Failure} error=${pages.error} again=${pages.again} />
     <${Table} caption="Rejected lines" columns=${columns} rows=${pages.items} keyOf=${(row) => row.line}
-      empty=${pages.loading ? html`<${Loading} />` : html`<${Empty} icon="check" title=${none} />`} />
+      empty=${pages.loading ? html`<${Loading} />` : !pages.error && html`<${Empty} icon="check" title=${none} />`} />
     ${pages.items.length > 0 && html`
       <div class="card-foot">
         <${Action} label="Download all as .jsonl" icon="download" work=${() => download(job, path)} />
@@ -166,9 +166,9 @@ function Entries({ job, query }) {
   const columns = [
     { name: 'Line', align: 'right', cell: (row) => count(row.line) },
     { name: 'Time', cell: (row) => (row.timestamp ? html`<time dateTime=${row.timestamp}>${moment(row.timestamp)}</time>` : html`<span class="muted">–</span>`) },
-    { name: 'Level', cell: (row) => (row.level ? html`<span class="level" data-level=${row.level}>${row.level}</span>` : html`<span class="muted">${row.level_original ?? '–'}</span>`) },
-    { name: 'Service', cell: (row) => row.service ?? html`<span class="muted">–</span>` },
-    { name: 'Message', wide: true, cell: (row) => html`<span class="message">${row.message ?? ''}</span><${Attributes} of=${row.attributes} />` },
+    { name: 'Level', cell: (row) => (row.level ? html`<span class="level" data-level=${row.level}>${row.level}</span>` : html`<span class="muted"><${Name} of=${row.level_original ?? '–'} /></span>`) },
+    { name: 'Service', cell: (row) => (row.service ? html`<${Name} of=${row.service} />` : html`<span class="muted">–</span>`) },
+    { name: 'Message', wide: true, cell: (row) => html`<bdi class="message" title=${row.message}>${row.message ?? ''}</bdi><${Attributes} of=${row.attributes} />` },
   ];
   return html`
     <div class="toolbar inside">
@@ -177,7 +177,7 @@ function Entries({ job, query }) {
     </div>
     <${Failure} error=${pages.error} again=${pages.again} />
     <${Table} caption="Log entries" columns=${columns} rows=${pages.items} keyOf=${(row) => row.line}
-      empty=${pages.loading ? html`<${Loading} />` : html`<${Empty} title="No log entry">Lines that are events are in the event store, not here.<//>`} />
+      empty=${pages.loading ? html`<${Loading} />` : !pages.error && html`<${Empty} title="No log entry">Lines that are events are in the event store, not here.<//>`} />
     <${More} pages=${pages} />
   `;
 }

@@ -35,7 +35,7 @@ export function Jobs({ query }) {
       <div class="toolbar">${filter}</div>
       <${Card} flush>
         ${isEmpty && pages.loading && html`<${Loading} />`}
-        ${isEmpty && !pages.loading && (status === '' ? html`<${DropHere} />` : html`<${Empty} title=${`No job is ${status}`} />`)}
+        ${isEmpty && !pages.loading && !pages.error && (status === '' ? html`<${DropHere} />` : html`<${Empty} title=${`No job is ${status}`} />`)}
         ${!isEmpty && html`
           <ul class="jobs">
             ${onTheirWay.map((one) => html`<${Upload} key=${`upload-${one.key}`} upload=${one} />`)}
@@ -89,7 +89,7 @@ function Upload({ upload: one }) {
   const sent = one.size > 0 ? (one.sent / one.size) * 100 : 0;
   return html`
     <li class="job">
-      <div class="job-name"><${Icon} name="file" /><strong>${one.name}</strong></div>
+      <div class="job-name"><${Icon} name="file" /><strong title=${one.name}><bdi>${one.name}</bdi></strong></div>
       <div class="job-state"><${State} word=${one.state === 'sending' ? 'sending' : one.state} /></div>
       <div class="job-bar">
         <${Bar} label=${`Upload of ${one.name}`} percent=${(sent * UPLOAD_SHARE_PERCENT) / 100} tone=${failed ? 'bad' : null} />
@@ -126,7 +126,7 @@ export function JobRow({ job }) {
   const running = job.status === 'processing';
   return html`
     <li class="job">
-      <div class="job-name"><${Icon} name="file" /><a href=${addressOf('jobs', job.job_id)}>${job.file_name}</a></div>
+      <div class="job-name"><${Icon} name="file" /><a href=${addressOf('jobs', job.job_id)} title=${job.file_name}><bdi>${job.file_name}</bdi></a></div>
       <div class="job-state"><${State} word=${job.status} /></div>
       <div class="job-bar"><${Bar} label=${`Progress of ${job.file_name}`} percent=${barOf(job, uploads)} tone=${BAR_TONES[job.status]} /></div>
       <div class="job-facts">

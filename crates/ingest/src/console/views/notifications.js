@@ -3,7 +3,7 @@
 import { html, useState } from '../vendor/preact-htm.js';
 import { call, pathWith, useAnswer, usePages } from '../api.js';
 import { clock, count, isoDay, moment, zone } from '../format.js';
-import { Action, Ago, Card, Choice, CopyAsCurl, Empty, Failure, Loading, More, Search, State, Table, View } from '../parts.js';
+import { Action, Ago, Card, Choice, CopyAsCurl, Empty, Failure, Loading, More, Name, Search, State, Table, View } from '../parts.js';
 import { addressOf, replace } from '../router.js';
 
 const REFRESH_SECONDS = 3;
@@ -21,13 +21,13 @@ message = "{minutes} minutes done."
 
 export function Notifications({ query }) {
   const [state, user] = [query.get('state') ?? '', query.get('user') ?? ''];
-  const path = pathWith('/api/v1/notifications', { state, user_id: user, limit: 50 });
+  const path = pathWith('/api/v1/notifications', { state, user_id: user, limit: 20 });
   const pages = usePages(path, { everySeconds: REFRESH_SECONDS });
   const filter = (part) => replace(addressOf('notifications', null, { state, user, ...part }));
   const columns = [
     { name: 'State', cell: (row) => html`<${State} word=${row.state} />${row.suppression && html`<span class="muted small below">${row.suppression.replaceAll('_', ' ')}</span>`}` },
-    { name: 'User', cell: (row) => html`<a href=${addressOf('watch', null, { user: row.user_id })}>${row.user_id}</a>` },
-    { name: 'Message', wide: true, cell: (row) => html`<span class="message">${row.message}</span><span class="muted small">${row.rule}</span>` },
+    { name: 'User', cell: (row) => html`<a href=${addressOf('watch', null, { user: row.user_id })}><${Name} of=${row.user_id} /></a>` },
+    { name: 'Message', wide: true, cell: (row) => html`<bdi class="message">${row.message}</bdi><span class="muted small">${row.rule}</span>` },
     { name: 'Attempts', align: 'right', cell: (row) => count(row.attempts) },
     { name: 'When', cell: (row) => html`<${When} of=${row} />` },
     { name: 'Last answer', cell: (row) => (row.last_error ? html`<span class="reason">${row.last_error}</span>` : html`<span class="muted">–</span>`) },
@@ -42,7 +42,7 @@ export function Notifications({ query }) {
       <${Failure} error=${pages.error} again=${pages.again} />
       <${Card} flush>
         <${Table} caption="Notifications" columns=${columns} rows=${pages.items} keyOf=${(row) => row.notification_id}
-          empty=${pages.loading ? html`<${Loading} />` : html`<${Empty} icon="notifications" title=${state ? `No message is ${state}` : 'No rule had anything to say yet'} />`} />
+          empty=${pages.loading ? html`<${Loading} />` : !pages.error && html`<${Empty} icon="notifications" title=${state ? `No message is ${state}` : 'No rule had anything to say yet'} />`} />
         <${More} pages=${pages} />
       <//>
       <div class="columns">
@@ -107,14 +107,14 @@ function DryRun() {
     setResult(await call(asked.path, asked));
   };
   const columns = [
-    { name: 'User', cell: (row) => row.user_id },
+    { name: 'User', cell: (row) => html`<${Name} of=${row.user_id} />` },
     { name: 'Cause', cell: (row) => moment(row.cause_at) },
     { name: 'Message', wide: true, cell: (row) => row.message },
   ];
   return html`
     <${Card} title="Try a rule" aside=${html`<span class="muted">nothing is sent</span>`}>
       <div class="form">
-        <label>Rule, as TOML<textarea rows="9" spellcheck=${false} value=${rule} onInput=${({ target }) => setRule(target.value)}></textarea></label>
+        <label>Rule, as TOML<textarea rows="10" spellcheck=${false} value=${rule} onInput=${({ target }) => setRule(target.value)}></textarea></label>
         <div class="form-row">
           <label>From<input type="date" value=${from} onInput=${({ target }) => setFrom(target.value)} /></label>
           <label>To<input type="date" value=${to} onInput=${({ target }) => setTo(target.value)} /></label>

@@ -3,9 +3,9 @@
 import { html, useMemo, useState } from '../vendor/preact-htm.js';
 import { pathWith, useAnswer } from '../api.js';
 import { StackedBars, colourOf } from '../chart.js';
-import { count, day, duration, isoDay, moment, percent, rate, zone } from '../format.js';
+import { clipped, count, day, duration, isoDay, moment, percent, rate, zone } from '../format.js';
 import { Icon } from '../icons.js';
-import { Card, Choice, Command, Empty, Failure, Figure, Loading, Share, Spark, Table, View } from '../parts.js';
+import { Card, Choice, Command, Empty, Failure, Figure, Loading, Share, Spark, Table, View, breakable } from '../parts.js';
 import { addressOf, go } from '../router.js';
 import { useStore } from '../store.js';
 import { JobRows } from './jobs.js';
@@ -25,6 +25,7 @@ const HOUR_MS = 3_600_000;
 const HOURLY_DAYS_MAX = 4;
 const REFRESH_SECONDS = 5;
 const LAST_JOBS = 5;
+const HOVERED_TYPES_MAX = 6;
 const FAILED_NOTIFICATIONS = '/api/v1/notifications?state=failed&limit=100';
 
 export function Overview({ query }) {
@@ -57,7 +58,7 @@ function Busy({ query, newestAt, failure, known }) {
     <${View} title="Overview" curl=${[{ path: asked }, { path: today }]} actions=${html`<${Range} range=${range} />`}>
       <${Failure} error=${failure ?? series.error} again=${series.again} />
       <${Figures} today=${today} />
-      <${OverTime} range=${range} answer=${series} earlierAt=${earlier.data?.items[0]?.timestamp ?? null} />
+      <${OverTime} range=${range} answer=${series} failed=${(failure ?? series.error) !== null} earlierAt=${earlier.data?.items[0]?.timestamp ?? null} />
       <div class="columns wide-first">
         <${LastJobs} />
         <${Health} />
@@ -129,7 +130,7 @@ function FailedNotifications() {
   `;
 }
 
-function OverTime({ range, answer, earlierAt }) {
+function OverTime({ range, answer, failed, earlierAt }) {
   const [hidden, setHidden] = useState(() => new Set());
   const [hovered, setHovered] = useState(null);
   const shown = useMemo(() => answer.data && pictureOf(answer.data.points, range), [answer.data]);
@@ -152,7 +153,7 @@ function OverTime({ range, answer, earlierAt }) {
   `;
   return html`
     <${Card} title="Events by type" aside=${aside}>
-      ${!shown && !answer.error && html`<${Loading} />`}
+      ${!shown && (failed ? html`<${Empty} icon="overview" title="Nobody knows just now" />` : html`<${Loading} />`)}
       ${shown && shown.total === 0 && html`
         <${Empty} icon="overview" title="Nothing happened in this range">Choose another one above.<//>`}
       ${shown && shown.total > 0 && html`
@@ -180,9 +181,13 @@ function aroundOf(at) {
   return addressOf('overview', null, { start: start.toISOString(), end: end.toISOString() });
 }
 
+/** The names that fit beneath the bars; the table has all of them. */
 function hoverWords(series, at) {
-  const there = series.filter((one) => one.values[at] > 0).map((one) => `${count(one.values[at])} ${one.name}`);
-  return there.length > 0 ? there.join(' · ') : 'nothing';
+  const there = series.filter((one) => one.values[at] > 0).sort((one, other) => other.values[at] - one.values[at]);
+  if (there.length === 0) return 'nothing';
+  const words = there.slice(0, HOVERED_TYPES_MAX).map((one) => `${count(one.values[at])} ${clipped(one.name)}`);
+  if (there.length > HOVERED_TYPES_MAX) words.push(`${there.length - HOVERED_TYPES_MAX} more`);
+  return words.join(' · ');
 }
 
 /** What the answer looks like when it is drawn: one list of values for each type, the most frequent first. */
@@ -208,14 +213,14 @@ function Types({ shown, hidden, onToggle }) {
     <div class="types">
       <table>
         <caption class="visually-hidden">Events of the range by type</caption>
-        <thead><tr><th scope="col">Type</th><th scope="col" class="number">Events</th><th scope="col" class="number">Share</th></tr></thead>
+        <thead><tr><th scope="col">Type</th><th scope="col" class="number events">Events</th><th scope="col" class="number share-of">Share</th></tr></thead>
         <tbody>
           ${shown.series.map((one) => html`
             <tr key=${one.name} data-hidden=${hidden.has(one.name)}>
               <td>
                 <label class="type-switch">
                   <input type="checkbox" checked=${!hidden.has(one.name)} onChange=${() => onToggle(one.name)} data-series=${one.colour} />
-                  <span class="type-name">${one.name}</span>
+                  <bdi class="type-name" title=${one.name}>${breakable(one.name)}</bdi>
                 </label>
                 <${Share} part=${one.total} all=${shown.series[0].total} colour=${one.colour} />
               </td>
@@ -235,7 +240,7 @@ function Buckets({ shown, series }) {
   const rows = open ? shown.times.map((time, at) => ({ time, at })).filter(({ at }) => series.some((one) => one.values[at] > 0)) : [];
   const columns = [
     { name: shown.stepSeconds === 3600 ? 'Hour' : 'Day', cell: ({ time }) => shown.words(time) },
-    ...series.map((one) => ({ name: one.name, align: 'right', cell: ({ at }) => count(one.values[at]) })),
+    ...series.map((one) => ({ name: one.name, clientsName: true, align: 'right', cell: ({ at }) => count(one.values[at]) })),
   ];
   return html`
     <details class="behind" open=${open} onToggle=${({ target }) => setOpen(target.open)}>
@@ -273,10 +278,18 @@ function Health() {
             <span class="muted">${status === 'up' ? `${latency < 1 ? '< 1' : latency} ms` : 'down'}</span>
           </li>
         `)}
+        <${Workers} replicas=${system.replicas} />
       </ul>
       <p class="small muted">${system.mode}<br />Version ${system.version}, up for ${duration((Date.parse(system.at) - Date.parse(system.started_at)) / 1000)}</p>
     <//>
   `;
+}
+
+/** Without one, what is accepted waits. */
+function Workers({ replicas }) {
+  if (!replicas || replicas.length === 0) return null;
+  const alive = replicas.filter((one) => one.slots !== null).length;
+  return html`<li><span class="dot" data-tone=${alive > 0 ? 'good' : 'bad'}></span><span>Workers</span><span class="muted">${alive > 0 ? count(alive) : 'none is alive'}</span></li>`;
 }
 
 function FirstSteps() {

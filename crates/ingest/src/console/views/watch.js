@@ -5,7 +5,7 @@ import { call, pathWith, useAnswer, usePages } from '../api.js';
 import { Curve } from '../chart.js';
 import { count, duration, position } from '../format.js';
 import { Icon } from '../icons.js';
-import { Action, Ago, Card, Choice, Empty, Failure, Figure, Loading, More, Search, Share, Table, View } from '../parts.js';
+import { Action, Ago, Card, Choice, Empty, Failure, Figure, Loading, More, Name, Search, Share, Table, View } from '../parts.js';
 import { addressOf, replace } from '../router.js';
 
 const REFRESH_SECONDS = 5;
@@ -46,7 +46,7 @@ function Leaderboard({ board, movie, user, to }) {
     {
       name: isUsers ? 'User' : 'Film', wide: true,
       cell: (row) => html`
-        <a href=${to(isUsers ? { user: row.user } : { movie: row.slug })} aria-current=${nameOf(row) === chosen ? 'true' : null}>${nameOf(row)}</a>
+        <a href=${to(isUsers ? { user: row.user } : { movie: row.slug })} aria-current=${nameOf(row) === chosen ? 'true' : null}><${Name} of=${nameOf(row)} /></a>
         <${Share} part=${row.watch_time_seconds} all=${most} colour=${4} />`,
     },
     { name: 'Watched', align: 'right', cell: (row) => duration(row.watch_time_seconds) },
@@ -75,7 +75,7 @@ function Movie({ slug }) {
     { name: 'Viewers', align: 'right', cell: (row) => count(row.viewers) },
   ];
   return html`
-    <${Card} title=${slug ? 'How far they came' : 'Retention'} aside=${slug && html`<span class="muted">${slug}</span>`}>
+    <${Card} title=${slug ? 'How far they came' : 'Retention'} aside=${slug && html`<span class="muted"><${Name} of=${slug} /></span>`}>
       ${!slug && html`<${Empty} icon="overview" title="Choose a film">Its curve shows how many viewers saw each part.<//>`}
       <${Failure} error=${answer.error} again=${answer.again} />
       ${slug && answer.loading && !answer.data && html`<${Loading} />`}
@@ -94,7 +94,7 @@ function User({ user, to }) {
   const films = usePages(userPath(user, 'movies?limit=50'), { everySeconds: REFRESH_SECONDS });
   const streams = useAnswer(userPath(user, 'streams'), { everySeconds: REFRESH_SECONDS });
   const columns = [
-    { name: 'Film', wide: true, cell: (row) => html`<a href=${to({ movie: row.slug })}>${row.slug}</a>` },
+    { name: 'Film', wide: true, cell: (row) => html`<a href=${to({ movie: row.slug })}><${Name} of=${row.slug} /></a>` },
     { name: 'Goes on at', align: 'right', cell: (row) => position(row.latest_at) },
     { name: 'Furthest', align: 'right', cell: (row) => position(row.furthest_at) },
     { name: 'Watched', align: 'right', cell: (row) => duration(row.watch_time_seconds) },
@@ -103,7 +103,7 @@ function User({ user, to }) {
   const unknown = total.error?.status === 404;
   return html`
     <section class="stack" aria-label=${`The user ${user}`}>
-      <div class="section-head"><h2><${Icon} name="user" />${user}</h2>
+      <div class="section-head"><h2><${Icon} name="user" /><${Name} of=${user} /></h2>
         <a class="button" href=${to({ user: null })}><${Icon} name="cross" />Close</a></div>
       <dl class="figures">
         <${Figure} name="Watched" value=${duration(total.data?.watch_time_seconds)} />
@@ -116,7 +116,7 @@ function User({ user, to }) {
         <${Card} title="Continue watching" flush>
           <${Failure} error=${unknown ? null : films.error} again=${films.again} />
           <${Table} caption=${`Films of ${user}`} columns=${columns} rows=${films.items} keyOf=${(row) => row.slug}
-            empty=${films.loading ? html`<${Loading} />` : html`<${Empty} icon="watch" title="Nothing watched yet" />`} />
+            empty=${films.loading ? html`<${Loading} />` : (unknown || !films.error) && html`<${Empty} icon="watch" title="Nothing watched yet" />`} />
           <${More} pages=${films} />
         <//>
         <${Streams} user=${user} answer=${streams} />
@@ -135,7 +135,7 @@ function Streams({ user, answer }) {
       <ul class="streams">
         ${streams.map((stream) => html`
           <li key=${stream.stream_id}>
-            <div><strong>${stream.slug ?? stream.stream_id}</strong><span class="muted">${stream.device ?? 'unknown device'}, since <${Ago} at=${stream.started_at} /></span></div>
+            <div><strong><${Name} of=${stream.slug ?? stream.stream_id} /></strong><span class="muted"><bdi>${stream.device ?? 'unknown device'}</bdi>, since <${Ago} at=${stream.started_at} /></span></div>
             <${Action} label="End" icon="stop" work=${end(stream)} onDone=${answer.again} confirm=${`End this stream of ${user}? Its player is told so.`} />
           </li>
         `)}
