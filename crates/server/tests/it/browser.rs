@@ -1,6 +1,7 @@
 //! The console and the demo page in a real browser, against the real binary in an empty folder.
 
 mod chromium;
+mod views;
 
 use serde_json::{Value, json};
 

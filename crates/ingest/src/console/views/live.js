@@ -45,7 +45,7 @@ export function Live({ query }) {
   const filter = (part) => replace(addressOf('live', null, { q: query.get('q'), type, ...part }));
   const last = rates.at(-1);
   return html`
-    <${View} title="Live" curl=${[{ path: '/v1/events?limit=50' }]} actions=${html`
+    <${View} title="Live" fill curl=${[{ path: '/v1/events?limit=50' }]} actions=${html`
       <button type="button" class="button" aria-pressed=${held?.paused === true} onClick=${pause}>
         <${Icon} name=${held?.paused ? 'play' : 'pause'} /><span>${held?.paused ? 'Go on' : 'Pause'}</span>
       </button>`}>
@@ -100,15 +100,22 @@ function Row({ event }) {
     <li>
       <details onToggle=${({ target }) => setOpen(target.open)}>
         <summary>
-          <time dateTime=${event.received_at} title=${`happened ${moment(event.timestamp)}`}>${preciseClock(event.received_at)}</time>
-          <span class="type" data-series=${colourOf(event.event_type)}>${event.event_type}</span>
-          <span class="who">${event.user_id}</span>
-          <span class="gist">${gistOf(event)}</span>
+          <${Received} of=${event} />
+          <span class="type" data-series=${colourOf(event.event_type)}><bdi>${event.event_type}</bdi></span>
+          <bdi class="who">${event.user_id}</bdi>
+          <bdi class="gist">${event.job_id && html`<${Icon} name="file" />`}${gistOf(event)}</bdi>
         </summary>
+        ${open && event.job_id && html`<p class="from-file">Out of the file of <a href=${addressOf('jobs', event.job_id)}>this job</a></p>`}
         ${open && html`<pre class="json" tabindex="0">${JSON.stringify(whole.data ?? event, null, 2)}</pre>`}
       </details>
     </li>
   `;
+}
+
+/** With thousandths, where there is room for them: the order within a second matters. */
+function Received({ of }) {
+  const [whole, thousandths] = preciseClock(of.received_at).split('.');
+  return html`<time dateTime=${of.received_at} title=${`happened ${moment(of.timestamp)}`}>${whole}<span class="thousandths">.${thousandths}</span></time>`;
 }
 
 /** What one wants to see of it at a glance. */
