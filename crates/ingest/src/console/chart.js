@@ -132,14 +132,17 @@ export function StackedBars({ times, series, stepSeconds, label, onHover, onZoom
   return html`<div class="chart" ref=${room} role="img" aria-label=${label}></div>`;
 }
 
-/** A line over something that is no clock time. */
+/** Seconds of a film between two words below the curve: positions are read in minutes and hours. */
+const POSITION_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 604_800, 2_592_000, 31_536_000];
+
+/** A line over the length of a film. */
 export function Curve({ xs, ys, label, xWords, colour = 4 }) {
   const room = usePlot(() => {
     const stroke = resolve(`--series-${colour}`);
     const [x, y] = axes();
     const options = {
       scales: { x: { time: false }, y: { range: (_, low, high) => [0, Math.max(2, high * 1.1)] } },
-      axes: [{ ...x, values: (_, values) => values.map(xWords) }, y],
+      axes: [{ ...x, incrs: POSITION_STEPS, values: (_, values) => values.map(xWords) }, y],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false, setScale: false } },
       series: [{}, {
