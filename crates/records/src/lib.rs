@@ -17,6 +17,7 @@ mod months;
 mod postgres;
 mod rows;
 mod sqlite;
+mod statement;
 mod transition;
 mod unit;
 

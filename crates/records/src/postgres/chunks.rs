@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Tx;
 use crate::rows::{ClaimRow, CountRow, OpenWorkRow, micros, signed};
+use crate::statement::statement;
 use crate::{Advance, ChunkRows, Claim, Lease, OpenWork, Result};
 
 impl ChunkRows for Tx<'_> {
@@ -33,7 +34,7 @@ impl ChunkRows for Tx<'_> {
     }
 
     fn evict_expired(&mut self) -> Result<()> {
-        sql_query(
+        statement(
             "SELECT pg_terminate_backend(a.pid)
              FROM chunks c
              JOIN pg_stat_activity a ON a.application_name = concat_ws(' ', 'eh', c.job_id, c.chunk_no, c.epoch)
@@ -44,7 +45,7 @@ impl ChunkRows for Tx<'_> {
     }
 
     fn end_leases(&mut self) -> Result<()> {
-        sql_query("UPDATE chunks SET lease_until = NULL WHERE NOT done AND lease_until IS NOT NULL")
+        statement("UPDATE chunks SET lease_until = NULL WHERE NOT done AND lease_until IS NOT NULL")
             .execute(self.connection)?;
         Ok(())
     }
@@ -68,7 +69,7 @@ impl ChunkRows for Tx<'_> {
 
     fn hold(&mut self, lease: &Lease) -> Result<bool> {
         // Seen by others at once, also while this transaction is open: this is how a frozen owner is found.
-        sql_query("SELECT set_config('application_name', concat_ws(' ', 'eh', $1, $2, $3), true)")
+        statement("SELECT set_config('application_name', concat_ws(' ', 'eh', $1, $2, $3), true)")
             .bind::<SqlUuid, _>(lease.job_id.as_uuid())
             .bind::<Integer, _>(lease.chunk_no.cast_signed())
             .bind::<Integer, _>(lease.epoch.cast_signed())
@@ -77,7 +78,7 @@ impl ChunkRows for Tx<'_> {
     }
 
     fn advance(&mut self, lease: &Lease, step: &Advance, lease_for: Duration) -> Result<()> {
-        sql_query(
+        statement(
             "UPDATE chunks SET next_byte = $4, next_line = $5, done = $6, idle_claims = 0, trying_line = NULL,
                                lease_until = CASE WHEN $6 THEN NULL
                                                   ELSE clock_timestamp() + $7 * interval '1 microsecond' END,

@@ -10,6 +10,7 @@ use super::Tx;
 use super::jobs::time;
 use crate::counts::{Names, Stretch, Stretches, by_bucket, name_in_sql};
 use crate::rows::{self, DifferenceRow, EventCountRow, TypeRow, ValueRow};
+use crate::statement::statement;
 use crate::{CountDifference, CountRows, Counts, Result};
 
 impl CountRows for Tx<'_> {
@@ -22,7 +23,7 @@ impl CountRows for Tx<'_> {
             // Registered by one after the other, so that there are never too many.
             sql_query("LOCK TABLE event_types IN SHARE ROW EXCLUSIVE MODE").execute(self.connection)?;
             let fresh = self.names()?.to_register(counts);
-            sql_query("INSERT INTO event_types (event_type) SELECT unnest($1)")
+            statement("INSERT INTO event_types (event_type) SELECT unnest($1)")
                 .bind::<Array<Text>, _>(fresh.iter().map(EventType::as_str).collect::<Vec<_>>())
                 .execute(self.connection)?;
             names = self.names()?;
@@ -32,7 +33,7 @@ impl CountRows for Tx<'_> {
 
     fn seen_types(&mut self) -> Result<Vec<EventType>> {
         let found: Vec<TypeRow> =
-            sql_query("SELECT event_type FROM event_types ORDER BY event_type").load(self.connection)?;
+            statement("SELECT event_type FROM event_types ORDER BY event_type").load(self.connection)?;
         rows::all(found)
     }
 
@@ -102,7 +103,7 @@ impl Tx<'_> {
         let (places, by): (Vec<_>, Vec<i64>) = moves.unzip();
         let (quarters, names): (Vec<_>, Vec<&str>) =
             places.into_iter().map(|(quarter, name)| (time(quarter), name)).unzip();
-        sql_query(
+        statement(
             "INSERT INTO event_counts AS c (quarter, event_type, events) SELECT * FROM unnest($1, $2, $3)
              ON CONFLICT (quarter, event_type) DO UPDATE SET events = c.events + excluded.events",
         )
@@ -121,7 +122,7 @@ impl Tx<'_> {
             .into_iter()
             .map(|(place, events)| (place, -events));
         self.move_counts(taken)?;
-        sql_query("DELETE FROM event_counts WHERE events = 0 AND quarter < $1")
+        statement("DELETE FROM event_counts WHERE events = 0 AND quarter < $1")
             .bind::<Timestamptz, _>(time(before))
             .execute(self.connection)?;
         Ok(())

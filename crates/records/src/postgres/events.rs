@@ -12,6 +12,7 @@ use super::event_months::partition;
 use super::jobs::time;
 use crate::months::Month;
 use crate::rows::{self, CountRow, EventCountRow, EventRow};
+use crate::statement::statement;
 use crate::{EventFilter, EventRows, Origin, Result};
 
 /// How many events, or keys of events, are forgotten in one transaction where they cannot be forgotten by month.
@@ -23,7 +24,7 @@ impl EventRows for Tx<'_> {
     }
 
     fn event(&mut self, id: EventId) -> Result<Option<Event>> {
-        let found: Option<EventRow> = sql_query(
+        let found: Option<EventRow> = statement(
             "SELECT body FROM events
              WHERE event_id = $1 AND occurred_at = coalesce((SELECT occurred_at FROM event_keys WHERE event_id = $1), $2)",
         )
@@ -104,7 +105,7 @@ impl Tx<'_> {
             return Ok(false);
         }
         sql_query(format!("TRUNCATE {table}")).execute(self.connection)?;
-        sql_query("DELETE FROM event_counts WHERE quarter >= $1 AND quarter < $2")
+        statement("DELETE FROM event_counts WHERE quarter >= $1 AND quarter < $2")
             .bind::<Timestamptz, _>(time(month.begins_at()))
             .bind::<Timestamptz, _>(time(month.next().begins_at()))
             .execute(self.connection)?;
@@ -113,7 +114,7 @@ impl Tx<'_> {
     }
 
     fn forget_event_keys(&mut self, first_kept: Month) -> Result<bool> {
-        let forgotten = sql_query(
+        let forgotten = statement(
             "DELETE FROM event_keys WHERE event_id IN
                  (SELECT k.event_id FROM event_keys k
                   WHERE k.occurred_at < $1

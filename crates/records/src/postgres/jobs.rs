@@ -11,6 +11,7 @@ use domain::time::Timestamp;
 
 use super::Tx;
 use crate::rows::{self, BlobRow, JobRow, StatusCountRow, StatusRow, known, signed};
+use crate::statement::statement;
 use crate::{JobRows, NewJob, Received, Result};
 
 macro_rules! micros {
@@ -47,7 +48,7 @@ const JOBS: &str = concat!(
 
 impl JobRows for Tx<'_> {
     fn create_receiving(&mut self, job: &NewJob) -> Result<()> {
-        sql_query(
+        statement(
             "INSERT INTO jobs (job_id, status, file_name, blob_key, line_kind, notify, line_delay_ms_max, request_id,
                                created_at)
              VALUES ($1, 'receiving', $2, $3, $4, $5, $6, $7, $8)",
@@ -65,14 +66,14 @@ impl JobRows for Tx<'_> {
     }
 
     fn keep_receiving(&mut self, id: JobId) -> Result<bool> {
-        let kept = sql_query("UPDATE jobs SET alive_at = clock_timestamp() WHERE job_id = $1 AND status = 'receiving'")
+        let kept = statement("UPDATE jobs SET alive_at = clock_timestamp() WHERE job_id = $1 AND status = 'receiving'")
             .bind::<SqlUuid, _>(id.as_uuid())
             .execute(self.connection)?;
         Ok(kept == 1)
     }
 
     fn queue_received(&mut self, id: JobId, received: &Received) -> Result<Option<Job>> {
-        let queued = sql_query(
+        let queued = statement(
             "UPDATE jobs SET status = 'queued', file_name = $2, file_size_bytes = $3, sha256 = $4, blob_version = $5,
                              lines_total = $6, line_kind = $7, notify = $8, line_delay_ms_max = $9
              WHERE job_id = $1 AND status = 'receiving'",
@@ -92,7 +93,7 @@ impl JobRows for Tx<'_> {
         }
         let column =
             |of: fn(&domain::job::Chunk) -> u64| received.chunks.iter().map(|c| signed(of(c))).collect::<Vec<_>>();
-        sql_query(
+        statement(
             "INSERT INTO chunks (job_id, chunk_no, byte_from, byte_to, first_line, next_byte, next_line)
              SELECT $1, c.chunk_no, c.byte_from, c.byte_to, c.first_line, c.byte_from, c.first_line
              FROM unnest($2, $3, $4, $5) AS c (chunk_no, byte_from, byte_to, first_line)",
@@ -108,14 +109,14 @@ impl JobRows for Tx<'_> {
     }
 
     fn drop_receiving(&mut self, id: JobId) -> Result<()> {
-        sql_query("DELETE FROM jobs WHERE job_id = $1 AND status = 'receiving'")
+        statement("DELETE FROM jobs WHERE job_id = $1 AND status = 'receiving'")
             .bind::<SqlUuid, _>(id.as_uuid())
             .execute(self.connection)?;
         Ok(())
     }
 
     fn take_abandoned(&mut self, silent_for: Duration) -> Result<Vec<(JobId, String)>> {
-        let taken: Vec<BlobRow> = sql_query(
+        let taken: Vec<BlobRow> = statement(
             "DELETE FROM jobs
              WHERE status = 'receiving' AND alive_at < clock_timestamp() - $1 * interval '1 microsecond'
              RETURNING uuid_send(job_id) AS job_id, blob_key",
@@ -154,21 +155,21 @@ impl JobRows for Tx<'_> {
 
     fn count_by_status(&mut self) -> Result<Vec<(JobStatus, u64)>> {
         let counted: Vec<StatusCountRow> =
-            sql_query("SELECT status, count(*) AS jobs FROM jobs WHERE status <> 'receiving' GROUP BY status")
+            statement("SELECT status, count(*) AS jobs FROM jobs WHERE status <> 'receiving' GROUP BY status")
                 .load(self.connection)?;
         rows::all(counted)
     }
 
     fn known_blobs(&mut self, keys: &[String]) -> Result<Vec<String>> {
         let known: Vec<BlobRow> =
-            sql_query("SELECT uuid_send(job_id) AS job_id, blob_key FROM jobs WHERE blob_key = ANY($1)")
+            statement("SELECT uuid_send(job_id) AS job_id, blob_key FROM jobs WHERE blob_key = ANY($1)")
                 .bind::<Array<Text>, _>(keys)
                 .load(self.connection)?;
         Ok(known.into_iter().map(|row| row.blob_key).collect())
     }
 
     fn without_open_chunks(&mut self) -> Result<Vec<JobId>> {
-        let found: Vec<BlobRow> = sql_query(
+        let found: Vec<BlobRow> = statement(
             "SELECT uuid_send(j.job_id) AS job_id, j.blob_key FROM jobs j
              WHERE j.status IN ('queued', 'processing')
                AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.job_id = j.job_id AND NOT c.done)",
@@ -202,7 +203,7 @@ impl JobRows for Tx<'_> {
 
     fn lock_job(&mut self, id: JobId) -> Result<Option<JobStatus>> {
         let row: Option<StatusRow> =
-            sql_query("SELECT status FROM jobs WHERE job_id = $1 AND status <> 'receiving' FOR UPDATE")
+            statement("SELECT status FROM jobs WHERE job_id = $1 AND status <> 'receiving' FOR UPDATE")
                 .bind::<SqlUuid, _>(id.as_uuid())
                 .get_result(self.connection)
                 .optional()?;
@@ -210,7 +211,7 @@ impl JobRows for Tx<'_> {
     }
 
     fn begin(&mut self, id: JobId) -> Result<()> {
-        sql_query(
+        statement(
             "UPDATE jobs SET status = 'processing', started_at = coalesce(started_at, clock_timestamp()),
                              claimed_at = clock_timestamp()
              WHERE job_id = $1 AND status IN ('queued', 'processing')",
@@ -221,7 +222,7 @@ impl JobRows for Tx<'_> {
     }
 
     fn end(&mut self, id: JobId, status: JobStatus, error: Option<&JobError>) -> Result<()> {
-        sql_query(
+        statement(
             "UPDATE jobs SET status = $2, completed_at = clock_timestamp(), error_code = nullif($3, ''),
                              error_detail = nullif($4, '')
              WHERE job_id = $1",
@@ -232,7 +233,7 @@ impl JobRows for Tx<'_> {
         .bind::<Text, _>(error.map_or("", |error| error.detail.as_str()))
         .execute(self.connection)?;
         // Whoever still works on one of its chunks has lost the right to.
-        sql_query(
+        statement(
             "UPDATE chunks SET epoch = epoch + 1, worker = NULL, lease_until = NULL WHERE job_id = $1 AND NOT done",
         )
         .bind::<SqlUuid, _>(id.as_uuid())
@@ -242,7 +243,7 @@ impl JobRows for Tx<'_> {
 
     fn reach(&mut self, id: JobId, stages: &[Stage]) -> Result<()> {
         let codes: Vec<i16> = stages.iter().map(|stage| stage.code()).collect();
-        sql_query(
+        statement(
             "INSERT INTO job_stages (job_id, stage) SELECT $1, stage FROM unnest($2) AS s (stage) ORDER BY stage
              ON CONFLICT DO NOTHING",
         )

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel::{QueryableByName, RunQueryDsl, sql_query};
+use diesel::{QueryableByName, RunQueryDsl};
 use domain::event::Event;
 use domain::ids::JobId;
 use domain::intake::AHEAD_MICROS_MAX;
@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::Tx;
 use super::jobs::time;
+use crate::statement::statement;
 use crate::{Error, Origin, Result, rows};
 
 #[derive(QueryableByName)]
@@ -66,7 +67,7 @@ impl Tx<'_> {
     /// about to store the same event there is waited for, or waits and then sees the mark.
     fn mark_stray(&mut self, event: &Event, place: Timestamp) -> Result<bool> {
         let (id, at, place) = (event.event_id.as_uuid(), time(event.timestamp), time(place));
-        let marked = sql_query(
+        let marked = statement(
             "INSERT INTO event_keys (event_id, occurred_at, stray) VALUES ($1, $2, true) ON CONFLICT DO NOTHING",
         )
         .bind::<SqlUuid, _>(id)
@@ -75,7 +76,7 @@ impl Tx<'_> {
         if marked == 0 {
             return Ok(false);
         }
-        let taken = sql_query(
+        let taken = statement(
             "INSERT INTO events (event_id, occurred_at, event_type, user_id, body) VALUES ($1, $2, '', '', '')
              ON CONFLICT DO NOTHING",
         )
@@ -83,7 +84,7 @@ impl Tx<'_> {
         .bind::<Timestamptz, _>(place)
         .execute(self.connection)?;
         if taken == 0 {
-            sql_query("DELETE FROM event_keys WHERE event_id = $1")
+            statement("DELETE FROM event_keys WHERE event_id = $1")
                 .bind::<SqlUuid, _>(id)
                 .execute(self.connection)?;
             return Ok(false);
@@ -93,7 +94,7 @@ impl Tx<'_> {
     }
 
     fn delete_event(&mut self, id: Uuid, at: DateTime<Utc>) -> Result<()> {
-        sql_query("DELETE FROM events WHERE event_id = $1 AND occurred_at = $2")
+        statement("DELETE FROM events WHERE event_id = $1 AND occurred_at = $2")
             .bind::<SqlUuid, _>(id)
             .bind::<Timestamptz, _>(at)
             .execute(self.connection)?;
@@ -108,7 +109,7 @@ impl Tx<'_> {
             .collect::<Result<_>>()?;
         let ids_given = given.iter().map(|given| given.event.event_id.as_uuid());
         let times = given.iter().map(|given| time(given.event.timestamp));
-        let new: Vec<IdRow> = sql_query(INSERT)
+        let new: Vec<IdRow> = statement(INSERT)
             .bind::<Array<SqlUuid>, _>(ids_given.collect::<Vec<_>>())
             .bind::<Array<Timestamptz>, _>(times.collect::<Vec<_>>())
             .bind::<Array<Text>, _>(texts(|event| event.event_type.as_str()))
@@ -133,7 +134,7 @@ impl Tx<'_> {
             return Ok(());
         }
         let strays: Vec<IdRow> =
-            sql_query("SELECT uuid_send(event_id) AS event_id FROM event_keys WHERE stray AND event_id = ANY($1)")
+            statement("SELECT uuid_send(event_id) AS event_id FROM event_keys WHERE stray AND event_id = ANY($1)")
                 .bind::<Array<SqlUuid>, _>(
                     without_key
                         .iter()

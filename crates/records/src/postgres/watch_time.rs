@@ -11,13 +11,14 @@ use domain::watch_time::{Pair, WatchState};
 use super::Tx;
 use super::jobs::time;
 use crate::rows::{self, EventRow, KeptState, MomentRow, NamedStateRow, PairRow, StateRow};
+use crate::statement::statement;
 use crate::{Error, Result, WatchRows};
 
 impl WatchRows for Tx<'_> {
     /// Who reads a table holds it until the end of the unit, lightly.
     fn watch_edge(&mut self) -> Result<Option<Timestamp>> {
         let edge: Option<MomentRow> =
-            sql_query("SELECT (extract(epoch FROM edge) * 1000000)::bigint AS moment FROM watch_edge")
+            statement("SELECT (extract(epoch FROM edge) * 1000000)::bigint AS moment FROM watch_edge")
                 .get_result(self.connection)
                 .optional()?;
         Ok(edge.map(Timestamp::from))
@@ -25,12 +26,12 @@ impl WatchRows for Tx<'_> {
 
     /// One mover at a time; and only if there is something to move are those waited for who go by the edge as it was.
     fn move_watch_edge(&mut self, edge: Timestamp) -> Result<()> {
-        sql_query("LOCK TABLE watch_edge IN SHARE UPDATE EXCLUSIVE MODE").execute(self.connection)?;
+        statement("LOCK TABLE watch_edge IN SHARE UPDATE EXCLUSIVE MODE").execute(self.connection)?;
         if self.watch_edge()? >= Some(edge) {
             return Ok(());
         }
         sql_query("LOCK TABLE watch_edge IN ACCESS EXCLUSIVE MODE").execute(self.connection)?;
-        sql_query(
+        statement(
             "INSERT INTO watch_edge (only_row, edge) VALUES (1, $1)
              ON CONFLICT (only_row) DO UPDATE SET edge = excluded.edge",
         )
@@ -44,14 +45,14 @@ impl WatchRows for Tx<'_> {
     fn lock_pairs(&mut self, pairs: &[Pair]) -> Result<Vec<WatchState>> {
         let users: Vec<&str> = pairs.iter().map(|pair| pair.user_id.as_str()).collect();
         let slugs: Vec<&str> = pairs.iter().map(|pair| pair.slug.as_str()).collect();
-        sql_query(
+        statement(
             "INSERT INTO watch_pairs (user_id, slug) SELECT * FROM unnest($1, $2)
              ON CONFLICT (user_id, slug) DO UPDATE SET slug = excluded.slug WHERE false",
         )
         .bind::<Array<Text>, _>(&users)
         .bind::<Array<Text>, _>(&slugs)
         .execute(self.connection)?;
-        let found: Vec<StateRow> = sql_query(
+        let found: Vec<StateRow> = statement(
             "SELECT p.state FROM unnest($1, $2) WITH ORDINALITY AS k (user_id, slug, place)
              JOIN watch_pairs p ON p.user_id = k.user_id AND p.slug = k.slug
              ORDER BY k.place",
@@ -71,7 +72,7 @@ impl WatchRows for Tx<'_> {
             kept.iter().map(|kept| of(kept).map(time)).collect()
         };
         let numbers = |of: fn(&KeptState) -> i64| kept.iter().map(of).collect::<Vec<_>>();
-        let saved = sql_query(
+        let saved = statement(
             "UPDATE watch_pairs p SET
                  state = n.state, watch_time_millis = n.watch_time_millis, heartbeats = n.heartbeats,
                  first_at = n.first_at, newest_at = n.newest_at
@@ -113,7 +114,7 @@ impl WatchRows for Tx<'_> {
 
     fn watch_base(&mut self, pair: &Pair) -> Result<WatchState> {
         let found: Option<StateRow> =
-            sql_query("SELECT base AS state FROM watch_bases WHERE user_id = $1 AND slug = $2")
+            statement("SELECT base AS state FROM watch_bases WHERE user_id = $1 AND slug = $2")
                 .bind::<Text, _>(pair.user_id.as_str())
                 .bind::<Text, _>(pair.slug.as_str())
                 .get_result(self.connection)
@@ -122,7 +123,7 @@ impl WatchRows for Tx<'_> {
     }
 
     fn save_watch_base(&mut self, pair: &Pair, base: &WatchState) -> Result<()> {
-        sql_query(
+        statement(
             "WITH settled AS (UPDATE watch_pairs SET base_at = $4 WHERE user_id = $1 AND slug = $2)
              INSERT INTO watch_bases (user_id, slug, base) VALUES ($1, $2, $3)
              ON CONFLICT (user_id, slug) DO UPDATE SET base = excluded.base",
@@ -137,7 +138,7 @@ impl WatchRows for Tx<'_> {
 
     fn pairs_to_settle(&mut self, edge: Timestamp, limit: u32) -> Result<Vec<Pair>> {
         let found: Vec<PairRow> =
-            sql_query("SELECT user_id, slug FROM watch_pairs WHERE open_from < $1 ORDER BY open_from LIMIT $2")
+            statement("SELECT user_id, slug FROM watch_pairs WHERE open_from < $1 ORDER BY open_from LIMIT $2")
                 .bind::<Timestamptz, _>(time(edge))
                 .bind::<BigInt, _>(i64::from(limit))
                 .load(self.connection)?;
@@ -146,7 +147,7 @@ impl WatchRows for Tx<'_> {
 
     fn watch_state(&mut self, pair: &Pair) -> Result<Option<WatchState>> {
         let found: Option<StateRow> =
-            sql_query("SELECT state FROM watch_pairs WHERE user_id = $1 AND slug = $2 AND heartbeats > 0")
+            statement("SELECT state FROM watch_pairs WHERE user_id = $1 AND slug = $2 AND heartbeats > 0")
                 .bind::<Text, _>(pair.user_id.as_str())
                 .bind::<Text, _>(pair.slug.as_str())
                 .get_result(self.connection)
@@ -180,7 +181,7 @@ impl WatchRows for Tx<'_> {
         after: Option<&UserId>,
         limit: u32,
     ) -> Result<Vec<(UserId, WatchState)>> {
-        let found: Vec<NamedStateRow> = sql_query(
+        let found: Vec<NamedStateRow> = statement(
             "SELECT user_id AS name, state FROM watch_pairs
              WHERE slug = $1 AND user_id > $2 AND heartbeats > 0 ORDER BY user_id LIMIT $3",
         )
@@ -193,7 +194,7 @@ impl WatchRows for Tx<'_> {
 
     fn all_pairs(&mut self, after: Option<&Pair>, limit: u32) -> Result<Vec<Pair>> {
         let (after_user, after_slug) = after.map_or(("", ""), |pair| (pair.user_id.as_str(), pair.slug.as_str()));
-        let found: Vec<PairRow> = sql_query(
+        let found: Vec<PairRow> = statement(
             "(SELECT user_id, slug FROM watch_pairs
               WHERE state IS NOT NULL AND (user_id, slug) > ($1, $2) ORDER BY user_id, slug LIMIT $3)
              UNION

@@ -10,6 +10,7 @@ use domain::watch_time::{Bucket, Resolution};
 use super::Tx;
 use super::jobs::time;
 use crate::rows::{self, MovieRow, MovieTotalsRow, UserRow, UserTotalsRow, ViewersRow, WatchDifferenceRow};
+use crate::statement::statement;
 use crate::{MovieTotals, Result, TotalsMove, UserTotals, WatchDifference, WatchTotalRows};
 
 /// What was made only to be held is not shown.
@@ -25,7 +26,7 @@ const USERS: &str = "
 impl WatchTotalRows for Tx<'_> {
     fn move_movie_totals(&mut self, moves: &[TotalsMove<Slug>]) -> Result<()> {
         let numbers = |of: fn(&TotalsMove<Slug>) -> i64| moves.iter().map(of).collect::<Vec<_>>();
-        sql_query(
+        statement(
             "INSERT INTO movie_totals AS t (slug, watch_time_millis, viewers, heartbeats, furthest_at_millis, updated_at)
              SELECT * FROM unnest($1, $2, $3, $4, $5, $6)
              ON CONFLICT (slug) DO UPDATE SET
@@ -50,7 +51,7 @@ impl WatchTotalRows for Tx<'_> {
 
     fn move_user_totals(&mut self, moves: &[TotalsMove<UserId>]) -> Result<()> {
         let numbers = |of: fn(&TotalsMove<UserId>) -> i64| moves.iter().map(of).collect::<Vec<_>>();
-        sql_query(
+        statement(
             "INSERT INTO user_totals AS t (user_id, watch_time_millis, movies, heartbeats, updated_at)
              SELECT * FROM unnest($1, $2, $3, $4, $5)
              ON CONFLICT (user_id) DO UPDATE SET
@@ -109,7 +110,7 @@ impl WatchTotalRows for Tx<'_> {
     }
 
     fn bucket_viewers(&mut self, slug: &Slug, resolution: Resolution) -> Result<Vec<(i64, i64)>> {
-        let found: Vec<ViewersRow> = sql_query(
+        let found: Vec<ViewersRow> = statement(
             "SELECT bucket_no, viewers FROM movie_buckets
              WHERE slug = $1 AND resolution = $2 AND viewers > 0 ORDER BY bucket_no",
         )
@@ -120,7 +121,7 @@ impl WatchTotalRows for Tx<'_> {
     }
 
     fn all_movies(&mut self, after: Option<&Slug>, limit: u32) -> Result<Vec<Slug>> {
-        let found: Vec<MovieRow> = sql_query(
+        let found: Vec<MovieRow> = statement(
             "(SELECT slug FROM movie_totals WHERE slug > $1 ORDER BY slug LIMIT $2)
              UNION
              (SELECT DISTINCT slug FROM watch_pairs WHERE slug > $1 AND heartbeats > 0 ORDER BY slug LIMIT $2)
@@ -133,7 +134,7 @@ impl WatchTotalRows for Tx<'_> {
     }
 
     fn all_users(&mut self, after: Option<&UserId>, limit: u32) -> Result<Vec<UserId>> {
-        let found: Vec<UserRow> = sql_query(
+        let found: Vec<UserRow> = statement(
             "(SELECT user_id FROM user_totals WHERE user_id > $1 ORDER BY user_id LIMIT $2)
              UNION
              (SELECT DISTINCT user_id FROM watch_pairs WHERE user_id > $1 AND heartbeats > 0 ORDER BY user_id LIMIT $2)
@@ -148,7 +149,7 @@ impl WatchTotalRows for Tx<'_> {
     /// Makes the row if it is missing, for nobody can hold what is not there; else locks it and changes nothing. The
     /// statements after this one see every pair that was moved by those who held it before.
     fn lock_movie(&mut self, slug: &Slug) -> Result<()> {
-        sql_query(
+        statement(
             "INSERT INTO movie_totals (slug) VALUES ($1) ON CONFLICT (slug) DO UPDATE SET slug = excluded.slug WHERE false",
         )
         .bind::<Text, _>(slug.as_str())
@@ -168,7 +169,7 @@ impl WatchTotalRows for Tx<'_> {
                 .execute(self.connection)?;
         }
         if let Some(totals) = totals {
-            sql_query(
+            statement(
                 "INSERT INTO movie_totals (slug, watch_time_millis, viewers, heartbeats, furthest_at_millis, updated_at)
                  VALUES ($1, $2, $3, $4, $5, $6)",
             )
@@ -222,7 +223,7 @@ impl Tx<'_> {
         if slugs.is_empty() {
             return Ok(());
         }
-        sql_query(
+        statement(
             "INSERT INTO movie_buckets AS b (slug, resolution, bucket_no, viewers) SELECT * FROM unnest($1, $2, $3, $4)
              ON CONFLICT (slug, resolution, bucket_no) DO UPDATE SET viewers = b.viewers + excluded.viewers",
         )

@@ -9,6 +9,7 @@ use domain::ids::JobId;
 use super::Tx;
 use super::jobs::{key, now_micros};
 use crate::rows::{ClaimRow, CountRow, OpenWorkRow, micros, signed};
+use crate::statement::statement;
 use crate::{Advance, ChunkRows, Claim, Lease, OpenWork, Result};
 
 impl ChunkRows for Tx<'_> {
@@ -41,7 +42,7 @@ impl ChunkRows for Tx<'_> {
     }
 
     fn end_leases(&mut self) -> Result<()> {
-        sql_query("UPDATE chunks SET lease_until = NULL WHERE NOT done AND lease_until IS NOT NULL")
+        statement("UPDATE chunks SET lease_until = NULL WHERE NOT done AND lease_until IS NOT NULL")
             .execute(self.connection)?;
         Ok(())
     }
@@ -69,7 +70,7 @@ impl ChunkRows for Tx<'_> {
     }
 
     fn advance(&mut self, lease: &Lease, step: &Advance, lease_for: Duration) -> Result<()> {
-        sql_query(
+        statement(
             "UPDATE chunks SET next_byte = ?4, next_line = ?5, done = ?6, idle_claims = 0, trying_line = NULL,
                                lease_until = CASE WHEN ?6 THEN NULL ELSE ?7 END,
                                lines_ingested = lines_ingested + ?8, lines_rejected = lines_rejected + ?9,

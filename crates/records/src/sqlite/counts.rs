@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Tx;
 use crate::counts::{Names, Stretch, Stretches, by_bucket, name_in_sql};
 use crate::rows::{self, DifferenceRow, EventCountRow, TypeRow, ValueRow};
+use crate::statement::statement;
 use crate::{CountDifference, CountRows, Counts, Result};
 
 impl CountRows for Tx<'_> {
@@ -18,7 +19,7 @@ impl CountRows for Tx<'_> {
         let fresh = names.to_register(counts);
         if !fresh.is_empty() {
             for event_type in &fresh {
-                sql_query("INSERT INTO event_types (event_type) VALUES (?1)")
+                statement("INSERT INTO event_types (event_type) VALUES (?1)")
                     .bind::<Text, _>(event_type.as_str())
                     .execute(self.connection)?;
             }
@@ -29,7 +30,7 @@ impl CountRows for Tx<'_> {
 
     fn seen_types(&mut self) -> Result<Vec<EventType>> {
         let found: Vec<TypeRow> =
-            sql_query("SELECT event_type FROM event_types ORDER BY event_type").load(self.connection)?;
+            statement("SELECT event_type FROM event_types ORDER BY event_type").load(self.connection)?;
         rows::all(found)
     }
 
@@ -50,7 +51,7 @@ impl CountRows for Tx<'_> {
         span: Span,
         limit: u32,
     ) -> Result<Vec<(String, u64)>> {
-        let found: Vec<ValueRow> = sql_query(
+        let found: Vec<ValueRow> = statement(
             "SELECT value, count(*) AS events
              FROM (SELECT payload_text(body, ?2) AS value FROM events
                    WHERE event_type = ?1 AND occurred_at >= ?3 AND occurred_at < ?4)
@@ -93,7 +94,7 @@ impl Tx<'_> {
     /// Adds to the roll-ups, or takes away.
     pub(super) fn move_counts<'n>(&mut self, moves: impl Iterator<Item = ((Timestamp, &'n str), i64)>) -> Result<()> {
         let moves = moves.map(|((quarter, name), by)| json!([quarter.as_micros(), name, by]));
-        sql_query(
+        statement(
             "INSERT INTO event_counts (quarter, event_type, events)
              SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true
              ON CONFLICT (quarter, event_type) DO UPDATE SET events = events + excluded.events",
@@ -111,7 +112,7 @@ impl Tx<'_> {
             .into_iter()
             .map(|(place, events)| (place, -events));
         self.move_counts(taken)?;
-        sql_query("DELETE FROM event_counts WHERE events = 0 AND quarter < ?1")
+        statement("DELETE FROM event_counts WHERE events = 0 AND quarter < ?1")
             .bind::<BigInt, _>(before.as_micros())
             .execute(self.connection)?;
         Ok(())

@@ -8,13 +8,14 @@ use uuid::Uuid;
 
 use super::Tx;
 use crate::rows::{self, CountRow, DeadLetterRow, TriesRow};
+use crate::statement::statement;
 use crate::{DeadLetter, DeadRows, Result};
 
 const DEAD_LETTERS: &str = "SELECT dead_letter_id, frame, event_id, reason, buried_at FROM dead_letters";
 
 impl DeadRows for Tx<'_> {
     fn bury(&mut self, letter: &DeadLetter) -> Result<()> {
-        sql_query(
+        statement(
             "INSERT INTO dead_letters (dead_letter_id, frame, event_id, reason, buried_at) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO NOTHING",
         )
@@ -50,19 +51,19 @@ impl DeadRows for Tx<'_> {
     }
 
     fn count_dead_letters(&mut self) -> Result<u64> {
-        let count: CountRow = sql_query("SELECT count(*) AS n FROM dead_letters").get_result(self.connection)?;
+        let count: CountRow = statement("SELECT count(*) AS n FROM dead_letters").get_result(self.connection)?;
         Ok(count.n.cast_unsigned())
     }
 
     fn forget_dead_letter(&mut self, id: DeadLetterId) -> Result<bool> {
-        let forgotten = sql_query("DELETE FROM dead_letters WHERE dead_letter_id = ?1")
+        let forgotten = statement("DELETE FROM dead_letters WHERE dead_letter_id = ?1")
             .bind::<Binary, _>(key(id))
             .execute(self.connection)?;
         Ok(forgotten == 1)
     }
 
     fn note_try(&mut self, frame: DeadLetterId) -> Result<u32> {
-        let noted: TriesRow = sql_query(
+        let noted: TriesRow = statement(
             "INSERT INTO frame_tries (frame_id, tries) VALUES (?1, 1)
              ON CONFLICT (frame_id) DO UPDATE SET tries = tries + 1
              RETURNING tries",
@@ -74,7 +75,7 @@ impl DeadRows for Tx<'_> {
 
     fn forget_tries(&mut self, frames: &[DeadLetterId]) -> Result<()> {
         for frame in frames {
-            sql_query("DELETE FROM frame_tries WHERE frame_id = ?1")
+            statement("DELETE FROM frame_tries WHERE frame_id = ?1")
                 .bind::<Binary, _>(key(*frame))
                 .execute(self.connection)?;
         }

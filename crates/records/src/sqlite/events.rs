@@ -14,6 +14,7 @@ use super::Tx;
 use super::jobs::key;
 use crate::months::Month;
 use crate::rows::{self, EventCountRow, EventRow};
+use crate::statement::statement;
 use crate::{EventFilter, EventRows, Origin, Result};
 
 /// How many events are forgotten in one transaction.
@@ -85,7 +86,7 @@ impl EventRows for Tx<'_> {
     }
 
     fn event(&mut self, id: EventId) -> Result<Option<Event>> {
-        let found: Option<EventRow> = sql_query("SELECT body FROM events WHERE event_id = ?1")
+        let found: Option<EventRow> = statement("SELECT body FROM events WHERE event_id = ?1")
             .bind::<Binary, _>(id.as_uuid().as_bytes().as_slice())
             .get_result(self.connection)
             .optional()?;
@@ -118,7 +119,7 @@ impl EventRows for Tx<'_> {
 
     fn forget_events_before(&mut self, cut: Timestamp) -> Result<bool> {
         let first_kept = Month::of(cut).begins_at();
-        let forgotten: Vec<EventCountRow> = sql_query(
+        let forgotten: Vec<EventCountRow> = statement(
             "DELETE FROM events WHERE rowid IN
                  (SELECT rowid FROM events WHERE occurred_at < ?1 ORDER BY occurred_at, event_id LIMIT ?2)
              RETURNING occurred_at - (occurred_at % ?3 + ?3) % ?3 AS place, event_type, 1 AS events",

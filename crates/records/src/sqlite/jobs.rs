@@ -9,6 +9,7 @@ use domain::job::{Job, JobError, JobStatus, Progress, Stage};
 
 use super::Tx;
 use crate::rows::{self, BlobRow, JobRow, StatusCountRow, StatusRow, known, signed};
+use crate::statement::statement;
 use crate::{JobRows, NewJob, Received, Result};
 
 /// A job with its stages and the sums over its chunks; a condition on `j` follows.
@@ -26,7 +27,7 @@ const JOBS: &str = "
 
 impl JobRows for Tx<'_> {
     fn create_receiving(&mut self, job: &NewJob) -> Result<()> {
-        sql_query(
+        statement(
             "INSERT INTO jobs (job_id, status, file_name, blob_key, line_kind, notify, line_delay_ms_max, request_id,
                                created_at, alive_at)
              VALUES (?1, 'receiving', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -45,7 +46,7 @@ impl JobRows for Tx<'_> {
     }
 
     fn keep_receiving(&mut self, id: JobId) -> Result<bool> {
-        let kept = sql_query("UPDATE jobs SET alive_at = ?2 WHERE job_id = ?1 AND status = 'receiving'")
+        let kept = statement("UPDATE jobs SET alive_at = ?2 WHERE job_id = ?1 AND status = 'receiving'")
             .bind::<Binary, _>(key(id))
             .bind::<BigInt, _>(now_micros())
             .execute(self.connection)?;
@@ -53,7 +54,7 @@ impl JobRows for Tx<'_> {
     }
 
     fn queue_received(&mut self, id: JobId, received: &Received) -> Result<Option<Job>> {
-        let queued = sql_query(
+        let queued = statement(
             "UPDATE jobs SET status = 'queued', file_name = ?2, file_size_bytes = ?3, sha256 = ?4, blob_version = ?5,
                              lines_total = ?6, line_kind = ?7, notify = ?8, line_delay_ms_max = ?9
              WHERE job_id = ?1 AND status = 'receiving'",
@@ -72,7 +73,7 @@ impl JobRows for Tx<'_> {
             return Ok(None);
         }
         for chunk in &received.chunks {
-            sql_query(
+            statement(
                 "INSERT INTO chunks (job_id, chunk_no, byte_from, byte_to, first_line, next_byte, next_line)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?3, ?5)",
             )
@@ -88,14 +89,14 @@ impl JobRows for Tx<'_> {
     }
 
     fn drop_receiving(&mut self, id: JobId) -> Result<()> {
-        sql_query("DELETE FROM jobs WHERE job_id = ?1 AND status = 'receiving'")
+        statement("DELETE FROM jobs WHERE job_id = ?1 AND status = 'receiving'")
             .bind::<Binary, _>(key(id))
             .execute(self.connection)?;
         Ok(())
     }
 
     fn take_abandoned(&mut self, silent_for: Duration) -> Result<Vec<(JobId, String)>> {
-        let taken: Vec<BlobRow> = sql_query(
+        let taken: Vec<BlobRow> = statement(
             "DELETE FROM jobs
              WHERE status = 'receiving' AND alive_at < ?1
              RETURNING job_id, blob_key",
@@ -134,7 +135,7 @@ impl JobRows for Tx<'_> {
 
     fn count_by_status(&mut self) -> Result<Vec<(JobStatus, u64)>> {
         let counted: Vec<StatusCountRow> =
-            sql_query("SELECT status, count(*) AS jobs FROM jobs WHERE status <> 'receiving' GROUP BY status")
+            statement("SELECT status, count(*) AS jobs FROM jobs WHERE status <> 'receiving' GROUP BY status")
                 .load(self.connection)?;
         rows::all(counted)
     }
@@ -142,7 +143,7 @@ impl JobRows for Tx<'_> {
     fn known_blobs(&mut self, keys: &[String]) -> Result<Vec<String>> {
         let mut known = Vec::new();
         for blob_key in keys {
-            let found: Vec<BlobRow> = sql_query("SELECT job_id, blob_key FROM jobs WHERE blob_key = ?1")
+            let found: Vec<BlobRow> = statement("SELECT job_id, blob_key FROM jobs WHERE blob_key = ?1")
                 .bind::<Text, _>(blob_key)
                 .load(self.connection)?;
             known.extend(found.into_iter().map(|row| row.blob_key));
@@ -151,7 +152,7 @@ impl JobRows for Tx<'_> {
     }
 
     fn without_open_chunks(&mut self) -> Result<Vec<JobId>> {
-        let found: Vec<BlobRow> = sql_query(
+        let found: Vec<BlobRow> = statement(
             "SELECT j.job_id, j.blob_key FROM jobs j
              WHERE j.status IN ('queued', 'processing')
                AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.job_id = j.job_id AND NOT c.done)",
@@ -184,7 +185,7 @@ impl JobRows for Tx<'_> {
     }
 
     fn lock_job(&mut self, id: JobId) -> Result<Option<JobStatus>> {
-        let row: Option<StatusRow> = sql_query("SELECT status FROM jobs WHERE job_id = ?1 AND status <> 'receiving'")
+        let row: Option<StatusRow> = statement("SELECT status FROM jobs WHERE job_id = ?1 AND status <> 'receiving'")
             .bind::<Binary, _>(key(id))
             .get_result(self.connection)
             .optional()?;
@@ -192,7 +193,7 @@ impl JobRows for Tx<'_> {
     }
 
     fn begin(&mut self, id: JobId) -> Result<()> {
-        sql_query(
+        statement(
             "UPDATE jobs SET status = 'processing', started_at = coalesce(started_at, ?2), claimed_at = ?2
              WHERE job_id = ?1 AND status IN ('queued', 'processing')",
         )
@@ -203,7 +204,7 @@ impl JobRows for Tx<'_> {
     }
 
     fn end(&mut self, id: JobId, status: JobStatus, error: Option<&JobError>) -> Result<()> {
-        sql_query(
+        statement(
             "UPDATE jobs SET status = ?2, completed_at = ?5, error_code = nullif(?3, ''),
                              error_detail = nullif(?4, '')
              WHERE job_id = ?1",
@@ -215,7 +216,7 @@ impl JobRows for Tx<'_> {
         .bind::<BigInt, _>(now_micros())
         .execute(self.connection)?;
         // Whoever still works on one of its chunks has lost the right to.
-        sql_query(
+        statement(
             "UPDATE chunks SET epoch = epoch + 1, worker = NULL, lease_until = NULL WHERE job_id = ?1 AND NOT done",
         )
         .bind::<Binary, _>(key(id))
@@ -225,7 +226,7 @@ impl JobRows for Tx<'_> {
 
     fn reach(&mut self, id: JobId, stages: &[Stage]) -> Result<()> {
         for stage in stages {
-            sql_query("INSERT OR IGNORE INTO job_stages (job_id, stage, reached_at) VALUES (?1, ?2, ?3)")
+            statement("INSERT OR IGNORE INTO job_stages (job_id, stage, reached_at) VALUES (?1, ?2, ?3)")
                 .bind::<Binary, _>(key(id))
                 .bind::<SmallInt, _>(stage.code())
                 .bind::<BigInt, _>(now_micros())

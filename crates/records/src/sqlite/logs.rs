@@ -12,6 +12,7 @@ use super::Tx;
 use super::jobs::key;
 use crate::months::Month;
 use crate::rows::{self, EntryRow, RejectRow, signed};
+use crate::statement::statement;
 use crate::{Entries, Entry, EntryFilter, LogRows, Reject, Result, StoredEntry};
 
 diesel::table! {
@@ -128,7 +129,7 @@ impl LogRows for Tx<'_> {
 
     fn forget_entries_before(&mut self, cut: Timestamp) -> Result<bool> {
         let first_kept = Month::of(cut).first_job_id().as_bytes().to_vec();
-        let forgotten = sql_query(
+        let forgotten = statement(
             "DELETE FROM log_entries WHERE (job_id, line_no) IN
                  (SELECT job_id, line_no FROM log_entries WHERE job_id < ?1 ORDER BY job_id, line_no LIMIT ?2)",
         )
@@ -138,7 +139,7 @@ impl LogRows for Tx<'_> {
         if forgotten == 0 {
             return Ok(false);
         }
-        sql_query("UPDATE chunks SET entry_bytes = 0 WHERE job_id < ?1 AND entry_bytes > 0")
+        statement("UPDATE chunks SET entry_bytes = 0 WHERE job_id < ?1 AND entry_bytes > 0")
             .bind::<Binary, _>(&first_kept)
             .execute(self.connection)?;
         Ok(true)
@@ -218,7 +219,7 @@ impl LogRows for Tx<'_> {
     }
 
     fn rejects_of(&mut self, id: JobId, after_line: u64, limit: u32) -> Result<Vec<Reject>> {
-        let found: Vec<RejectRow> = sql_query(
+        let found: Vec<RejectRow> = statement(
             "SELECT line_no, byte_offset, code, field, message, raw FROM line_rejects
              WHERE job_id = ?1 AND line_no > ?2 ORDER BY line_no LIMIT ?3",
         )

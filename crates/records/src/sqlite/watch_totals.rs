@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::Tx;
 use super::counts::as_json;
 use crate::rows::{self, MovieRow, MovieTotalsRow, UserRow, UserTotalsRow, ViewersRow, WatchDifferenceRow};
+use crate::statement::statement;
 use crate::{MovieTotals, Result, TotalsMove, UserTotals, WatchDifference, WatchTotalRows};
 
 impl WatchTotalRows for Tx<'_> {
@@ -25,7 +26,7 @@ impl WatchTotalRows for Tx<'_> {
                 moved.newest.as_micros()
             ])
         });
-        sql_query(
+        statement(
             "INSERT INTO movie_totals AS t (slug, watch_time_millis, viewers, heartbeats, furthest_at_millis, updated_at)
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?1) WHERE true
              ON CONFLICT (slug) DO UPDATE SET
@@ -53,7 +54,7 @@ impl WatchTotalRows for Tx<'_> {
                 moved.newest.as_micros()
             ])
         });
-        sql_query(
+        statement(
             "INSERT INTO user_totals AS t (user_id, watch_time_millis, movies, heartbeats, updated_at)
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) WHERE true
              ON CONFLICT (user_id) DO UPDATE SET
@@ -68,7 +69,7 @@ impl WatchTotalRows for Tx<'_> {
     }
 
     fn movie_totals(&mut self, slug: &Slug) -> Result<Option<MovieTotals>> {
-        let found: Option<MovieTotalsRow> = sql_query("SELECT * FROM movie_totals WHERE slug = ?1 AND heartbeats > 0")
+        let found: Option<MovieTotalsRow> = statement("SELECT * FROM movie_totals WHERE slug = ?1 AND heartbeats > 0")
             .bind::<Text, _>(slug.as_str())
             .get_result(self.connection)
             .optional()?;
@@ -76,7 +77,7 @@ impl WatchTotalRows for Tx<'_> {
     }
 
     fn user_totals(&mut self, user: &UserId) -> Result<Option<UserTotals>> {
-        let found: Option<UserTotalsRow> = sql_query("SELECT * FROM user_totals WHERE user_id = ?1 AND heartbeats > 0")
+        let found: Option<UserTotalsRow> = statement("SELECT * FROM user_totals WHERE user_id = ?1 AND heartbeats > 0")
             .bind::<Text, _>(user.as_str())
             .get_result(self.connection)
             .optional()?;
@@ -85,7 +86,7 @@ impl WatchTotalRows for Tx<'_> {
 
     fn top_movies(&mut self, before: Option<(i64, Slug)>, limit: u32) -> Result<Vec<MovieTotals>> {
         let (before, after_slug) = behind(before, |millis| millis);
-        let found: Vec<MovieTotalsRow> = sql_query(
+        let found: Vec<MovieTotalsRow> = statement(
             "SELECT * FROM movie_totals
              WHERE heartbeats > 0 AND (watch_time_millis < ?1 OR (watch_time_millis = ?1 AND slug > ?2))
              ORDER BY watch_time_millis DESC, slug LIMIT ?3",
@@ -99,7 +100,7 @@ impl WatchTotalRows for Tx<'_> {
 
     fn top_users(&mut self, before: Option<(i64, UserId)>, limit: u32) -> Result<Vec<UserTotals>> {
         let (before, after_user) = behind(before, |millis| millis);
-        let found: Vec<UserTotalsRow> = sql_query(
+        let found: Vec<UserTotalsRow> = statement(
             "SELECT * FROM user_totals
              WHERE heartbeats > 0 AND (watch_time_millis < ?1 OR (watch_time_millis = ?1 AND user_id > ?2))
              ORDER BY watch_time_millis DESC, user_id LIMIT ?3",
@@ -112,7 +113,7 @@ impl WatchTotalRows for Tx<'_> {
     }
 
     fn bucket_viewers(&mut self, slug: &Slug, resolution: Resolution) -> Result<Vec<(i64, i64)>> {
-        let found: Vec<ViewersRow> = sql_query(
+        let found: Vec<ViewersRow> = statement(
             "SELECT bucket_no, viewers FROM movie_buckets
              WHERE slug = ?1 AND resolution = ?2 AND viewers > 0 ORDER BY bucket_no",
         )
@@ -123,7 +124,7 @@ impl WatchTotalRows for Tx<'_> {
     }
 
     fn all_movies(&mut self, after: Option<&Slug>, limit: u32) -> Result<Vec<Slug>> {
-        let found: Vec<MovieRow> = sql_query(
+        let found: Vec<MovieRow> = statement(
             "SELECT * FROM (SELECT slug FROM movie_totals WHERE slug > ?1 ORDER BY slug LIMIT ?2)
              UNION
              SELECT * FROM (SELECT DISTINCT slug FROM watch_pairs
@@ -137,7 +138,7 @@ impl WatchTotalRows for Tx<'_> {
     }
 
     fn all_users(&mut self, after: Option<&UserId>, limit: u32) -> Result<Vec<UserId>> {
-        let found: Vec<UserRow> = sql_query(
+        let found: Vec<UserRow> = statement(
             "SELECT * FROM (SELECT user_id FROM user_totals WHERE user_id > ?1 ORDER BY user_id LIMIT ?2)
              UNION
              SELECT * FROM (SELECT DISTINCT user_id FROM watch_pairs
@@ -167,7 +168,7 @@ impl WatchTotalRows for Tx<'_> {
                 .execute(self.connection)?;
         }
         if let Some(totals) = totals {
-            sql_query(
+            statement(
                 "INSERT INTO movie_totals (slug, watch_time_millis, viewers, heartbeats, furthest_at_millis, updated_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )
@@ -183,10 +184,10 @@ impl WatchTotalRows for Tx<'_> {
     }
 
     fn sum_user_totals(&mut self, user: &UserId) -> Result<()> {
-        sql_query("DELETE FROM user_totals WHERE user_id = ?1")
+        statement("DELETE FROM user_totals WHERE user_id = ?1")
             .bind::<Text, _>(user.as_str())
             .execute(self.connection)?;
-        sql_query(
+        statement(
             "INSERT INTO user_totals (user_id, watch_time_millis, movies, heartbeats, updated_at)
              SELECT user_id, sum(watch_time_millis), count(*), sum(heartbeats), max(newest_at)
              FROM watch_pairs WHERE user_id = ?1 AND heartbeats > 0 GROUP BY user_id",
@@ -208,7 +209,7 @@ impl WatchTotalRows for Tx<'_> {
 
 impl Tx<'_> {
     fn move_viewers(&mut self, moves: impl Iterator<Item = Value>) -> Result<()> {
-        sql_query(
+        statement(
             "INSERT INTO movie_buckets AS b (slug, resolution, bucket_no, viewers)
              SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?1) WHERE true
              ON CONFLICT (slug, resolution, bucket_no) DO UPDATE SET viewers = b.viewers + excluded.viewers",
