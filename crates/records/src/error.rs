@@ -75,6 +75,8 @@ impl Error {
             "broken transaction state",
             "too many clients",
             "timed out",
+            // What a connection has prepared is older than the tables: a new one knows them.
+            "cached plan must not change result type",
             // Tables that a migration still has to make or change: whoever runs it ends the wait.
             "no such table",
             "no such column",

@@ -68,6 +68,10 @@ impl Class {
         }
     }
 
+    const fn reads_only(self) -> bool {
+        matches!(self, Self::Reads)
+    }
+
     /// How many of a class work at once; more wait.
     const fn connections_max(self) -> u32 {
         match self {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use diesel::pg::PgConnection;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolBuildError, Pool};
+use diesel::r2d2::Pool;
 use diesel::{Connection, RunQueryDsl, sql_query};
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
+use self::session::{SessionSettings, Sessions};
 use crate::adapter::{Adapter, Work, until_uncontended};
 use crate::{Class, Error, Result, Unit, migrations};
 
@@ -21,6 +22,7 @@ mod logs;
 mod new_events;
 mod replicas;
 mod rules;
+mod session;
 mod space;
 mod streams;
 mod watch_time;
@@ -39,10 +41,11 @@ const MIGRATION_LOCK: i64 = 0x4556_484f_5249_5a4e;
 
 #[derive(Debug)]
 pub(crate) struct Postgres {
-    pools: Vec<(Class, Pool<ConnectionManager<PgConnection>>)>,
+    pools: Vec<(Class, Pool<Sessions>)>,
 }
 
-/// One transaction.
+/// One transaction; for whoever only reads, nothing but a connection: to a reader each statement is a moment of its own, with a
+/// transaction around them or without, and two round trips are saved.
 struct Tx<'c> {
     connection: &'c mut PgConnection,
 }
@@ -56,8 +59,7 @@ impl Postgres {
                 .min_idle(Some(0))
                 .connection_timeout(CONNECTION_WAIT_MAX)
                 .test_on_check_out(true)
-                .connection_customizer(Box::new(SessionSettings { class }))
-                .build_unchecked(ConnectionManager::new(url));
+                .build_unchecked(Sessions::new(url, class));
             (class, pool)
         };
         Self {
@@ -67,10 +69,10 @@ impl Postgres {
 
     fn with_connection<T>(&self, class: Class, work: impl FnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
         let pool = self.pools.iter().find(|(of, _)| *of == class).map(|(_, pool)| pool);
-        let mut connection = pool
+        let mut session = pool
             .ok_or_else(|| Error::Broken("a class without a pool".to_owned()))?
             .get()?;
-        work(&mut connection)
+        session.work(work)
     }
 
     fn with_migration_lock<T>(&self, work: impl FnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
@@ -97,6 +99,9 @@ impl Adapter for Postgres {
     fn run(&self, class: Class, work: Work<'_>) -> Result<()> {
         until_uncontended(class, || {
             self.with_connection(class, |connection| {
+                if class.reads_only() {
+                    return work(&mut Tx { connection });
+                }
                 connection.transaction(|connection| work(&mut Tx { connection } as &mut dyn Unit))
             })
         })
@@ -131,52 +136,5 @@ impl Unit for Tx<'_> {
         sql_query("SELECT EXISTS (SELECT 1 FROM jobs), EXISTS (SELECT 1 FROM dead_letters), EXISTS (SELECT 1 FROM stream_news)")
             .execute(self.connection)?;
         Ok(())
-    }
-}
-
-/// What every session of a class is told once.
-#[derive(Debug)]
-struct SessionSettings {
-    class: Class,
-}
-
-impl SessionSettings {
-    /// No statement outlives these, so that a lost client costs little.
-    const fn statement_ms_max(&self) -> u32 {
-        match self.class {
-            Class::Slots => 2_000,
-            Class::Reads => 10_000,
-            // Less than whoever applies waits: he must hear that it was too much, and that it has ended.
-            Class::Apply => 15_000,
-            Class::Background | Class::Import => 30_000,
-        }
-    }
-
-    const LOCK_WAIT_MS_MAX: u32 = 5_000;
-    /// Between two statements a unit only encodes rows. A process that takes so long is frozen, and others wait for its locks.
-    const IDLE_IN_TRANSACTION_MS_MAX: u32 = 10_000;
-
-    fn apply(&self, connection: &mut PgConnection) -> Result<(), diesel::result::Error> {
-        let settings = [
-            ("application_name", format!("'eh {}'", self.class.as_str())),
-            ("statement_timeout", self.statement_ms_max().to_string()),
-            ("lock_timeout", Self::LOCK_WAIT_MS_MAX.to_string()),
-            (
-                "idle_in_transaction_session_timeout",
-                Self::IDLE_IN_TRANSACTION_MS_MAX.to_string(),
-            ),
-            ("timezone", "'UTC'".to_owned()),
-            ("client_min_messages", "'warning'".to_owned()),
-        ];
-        for (name, value) in settings {
-            sql_query(format!("SET {name} = {value}")).execute(connection)?;
-        }
-        Ok(())
-    }
-}
-
-impl CustomizeConnection<PgConnection, PoolBuildError> for SessionSettings {
-    fn on_acquire(&self, connection: &mut PgConnection) -> Result<(), PoolBuildError> {
-        self.apply(connection).map_err(PoolBuildError::QueryError)
     }
 }

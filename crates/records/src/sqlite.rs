@@ -98,14 +98,14 @@ impl Adapter for Sqlite {
     }
 
     fn run(&self, class: Class, work: Work<'_>) -> Result<()> {
-        until_uncontended(class, || match class {
-            Class::Reads => {
+        until_uncontended(class, || {
+            if class.reads_only() {
                 let mut connection = self.readers.get()?;
-                connection.transaction(|connection| work(&mut Tx { connection }))
+                return connection.transaction(|connection| work(&mut Tx { connection }));
             }
-            _ => self.write(class, |connection| {
+            self.write(class, |connection| {
                 connection.immediate_transaction(|connection| work(&mut Tx { connection } as &mut dyn Unit))
-            }),
+            })
         })
     }
 
