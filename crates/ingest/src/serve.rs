@@ -22,6 +22,7 @@ use crate::readiness::{Parts, Readiness, Role};
 use crate::state::{RULE_READERS_MAX, State};
 use crate::stopping::Stopping;
 use crate::storage::Storage;
+use crate::streams::{Desk, Terms};
 use crate::tasks::Tasks;
 use crate::upload::ZSTD_DECODERS_MAX;
 use crate::{Door, Probes, Settings, routes};
@@ -148,6 +149,7 @@ fn state_of(door: Door, stopping: &Stopping, tasks: Tasks) -> State {
         decoders: Semaphore::new(ZSTD_DECODERS_MAX),
         rule_readers: Arc::new(Semaphore::new(RULE_READERS_MAX)),
         accept,
+        desk: Desk::new(door.records.clone(), tasks.clone(), Terms::of(&door.settings)),
         started_at: Timestamp::from_micros(chrono::Utc::now().timestamp_micros()),
         tasks,
         door,

@@ -18,6 +18,7 @@ use crate::live::Hub;
 use crate::live::place::Places;
 use crate::problem::{Code, Problem};
 use crate::stopping::Stopping;
+use crate::streams::Desk;
 use crate::tasks::Tasks;
 
 /// How long a reader waits for the database.
@@ -34,6 +35,7 @@ const CAUGHT_UP_MAX: Duration = Duration::from_millis(250);
 pub(crate) struct State {
     pub(crate) door: Door,
     pub(crate) accept: Accept,
+    pub(crate) desk: Desk,
     pub(crate) hub: Hub,
     pub(crate) job_sockets: Places,
     pub(crate) live_sockets: Places,

@@ -37,11 +37,12 @@ pub use crate::error::{Error, OpenError, Result};
 pub use crate::months::forgotten_before;
 pub use crate::transition::Transition;
 pub use crate::unit::{
-    Advance, ChunkRows, Claim, CountDifference, CountRows, Counts, DeadLetter, DeadRows, Due, EntryFilter, EventFilter,
-    EventRows, EvidenceRows, JobRows, KeptFiles, Lease, LogRows, MovieTotals, NewJob, NoticeRows, NotificationFilter,
-    NotificationRows, OpenWork, Origin, Received, ReceivedNotice, Reject, Replica, ReplicaRows, RuleRows, SlotRows,
-    SlotUse, Space, SpaceParts, SpaceRows, StoredEntry, TotalsMove, Tried, Unit, UserSlots, UserTotals,
-    WAKES_OF_USER_MAX, WaitsFor, Wake, WakeRows, WatchDifference, WatchRows, WatchTotalRows, WatermarkRows,
+    Advance, ChangedSlots, ChunkRows, Claim, CountDifference, CountRows, Counts, DeadLetter, DeadRows, Due,
+    EntryFilter, EventFilter, EventRows, EvidenceRows, JobRows, KeptFiles, Lease, LogRows, MovieTotals, NewJob,
+    NoticeRows, NotificationFilter, NotificationRows, OpenWork, Origin, Received, ReceivedNotice, Reject, Replica,
+    ReplicaRows, RuleRows, SlotRows, SlotUse, Space, SpaceParts, SpaceRows, StoredEntry, TotalsMove, Tried, Unit,
+    UserSlots, UserTotals, WAKES_OF_USER_MAX, WaitsFor, Wake, WakeRows, WatchDifference, WatchRows, WatchTotalRows,
+    WatermarkRows,
 };
 
 /// Who asks. Each class has its own bounded pool, so that one cannot starve another; on SQLite, where one writer

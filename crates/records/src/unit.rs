@@ -19,7 +19,7 @@ pub use self::rules::{
 };
 pub(crate) use self::rules::{WORKERS_KNOWN_FOR, last_to_forget};
 pub use self::space::{KeptFiles, Space, SpaceParts, SpaceRows};
-pub use self::streams::{SlotRows, UserSlots};
+pub use self::streams::{ChangedSlots, SlotRows, UserSlots};
 pub use self::watch_time::WatchRows;
 pub use self::watch_totals::{MovieTotals, TotalsMove, UserTotals, WatchDifference, WatchTotalRows};
 use crate::{Entries, Result};

@@ -10,34 +10,27 @@
     reason = "a program for a person, which may end at the first surprise"
 )]
 
-use std::net::{SocketAddr, TcpListener};
+mod http;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ingest::Door;
 use queue::{Frame, Lane, Queue, Refused, Settings};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use self::http::{Load, Serving, WARM_UP, ended, request};
 
 const CONNECTIONS: usize = 256;
 const BATCH_CONNECTIONS: usize = 64;
 const BATCH_EVENTS: u32 = 100;
 const SECONDS: u64 = 5;
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Until connections, threads and caches are warm; not measured.
-const WARM_UP: Duration = Duration::from_secs(1);
 const DRAIN_ITEMS_MAX: usize = 10_000;
 const DRAIN_FRAMES_MAX: u16 = 1_000;
 
 const EVENT: &str = r#"{"event_type":"view","user_id":"u-17","timestamp":"2026-05-28T10:00:00.123Z","payload":{"url":"/pricing","title":"Pricing"}}"#;
-
-/// What was done in the time, and how long each single one took.
-struct Load {
-    took: Duration,
-    each: Vec<Duration>,
-}
 
 fn main() {
     let mut numbers = std::env::args().filter_map(|argument| argument.parse().ok());
@@ -78,14 +71,14 @@ async fn measure(name: &str, settings: Settings, seconds: Duration) {
     .await;
     let queue = &*opened.queue;
 
-    let nothing = load(CONNECTIONS, seconds, address, &request("GET", "/livez", "", "")).await;
+    let nothing = load(CONNECTIONS, seconds, address, request("GET", "/livez", "", "")).await;
     row("no-op", &nothing, 0, &nothing);
     let json = "content-type: application/json\r\n";
     let event = request("POST", "/v1/events", json, EVENT);
-    let single = load(CONNECTIONS, seconds, address, &event).await;
+    let single = load(CONNECTIONS, seconds, address, Arc::clone(&event)).await;
     row("single event, durable", &single, 1, &nothing);
     drain(queue).await;
-    let unshared = load(CONNECTIONS, seconds, unshared_address, &event).await;
+    let unshared = load(CONNECTIONS, seconds, unshared_address, event).await;
     row("single event, one message per request", &unshared, 1, &nothing);
     drain(queue).await;
     let lines = format!("{EVENT}\n").repeat(usize::try_from(BATCH_EVENTS).unwrap());
@@ -93,7 +86,7 @@ async fn measure(name: &str, settings: Settings, seconds: Duration) {
         BATCH_CONNECTIONS,
         seconds,
         address,
-        &request("POST", "/v1/events", json, &lines),
+        request("POST", "/v1/events", json, &lines),
     )
     .await;
     row("batches of 100, durable", &batch, BATCH_EVENTS, &nothing);
@@ -113,9 +106,7 @@ async fn measure(name: &str, settings: Settings, seconds: Duration) {
     opened.queue.close().await;
 }
 
-type Serving = tokio::task::JoinHandle<std::io::Result<()>>;
-
-/// The product's own door, over fresh tables that nobody fills: no worker takes its share of the machine.
+/// Over fresh tables that nobody fills.
 async fn serve(
     settings: &Settings,
     opened: &queue::Opened,
@@ -125,96 +116,11 @@ async fn serve(
     let data = &settings.data_dir;
     let records = records::open(&format!("sqlite:{}", data.join("bench.db").display())).unwrap();
     records.migrate().unwrap();
-    let blobs = blobs::open(&blobs::Settings {
-        url: format!("file:{}", data.join("blobs").display()),
-        data_dir: data.clone(),
-        s3_endpoint: None,
-        s3_region: None,
-        access_key_id: None,
-        secret_access_key: None,
-        limits: blobs::Limits::default(),
-    })
-    .await
-    .unwrap();
-    let door = Door {
-        settings: door,
-        records,
-        queue: Arc::clone(&opened.queue),
-        live: Arc::clone(&opened.live),
-        blobs,
-        metrics: Arc::new(String::new),
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    (address, tokio::spawn(ingest::serve(door, listener, stop.clone())))
+    http::serve(data, records, opened, door, stop).await
 }
 
-fn request(method: &str, path: &str, headers: &str, body: &str) -> Arc<[u8]> {
-    let length = body.len();
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{headers}content-length: {length}\r\n\r\n");
-    (head + body).into_bytes().into()
-}
-
-/// Each connection sends its next request when it has the answer to the last one.
-async fn load(connections: usize, seconds: Duration, address: SocketAddr, request: &Arc<[u8]>) -> Load {
-    let started = Instant::now() + WARM_UP;
-    let until = started + seconds;
-    let mut all = JoinSet::new();
-    for _ in 0..connections {
-        let request = Arc::clone(request);
-        all.spawn(async move {
-            let mut connection = TcpStream::connect(address).await.unwrap();
-            connection.set_nodelay(true).unwrap();
-            let (mut each, mut answer) = (Vec::new(), Vec::with_capacity(64 * 1024));
-            while Instant::now() < until {
-                let began = Instant::now();
-                connection.write_all(&request).await.unwrap();
-                read_answer(&mut connection, &mut answer).await;
-                if began >= started {
-                    each.push(began.elapsed());
-                }
-            }
-            each
-        });
-    }
-    ended(all, started).await
-}
-
-async fn ended(all: JoinSet<Vec<Duration>>, started: Instant) -> Load {
-    let mut each: Vec<Duration> = all.join_all().await.into_iter().flatten().collect();
-    let took = started.elapsed();
-    each.sort_unstable();
-    Load { took, each }
-}
-
-/// The whole answer, which must be a success and say how long it is.
-async fn read_answer(connection: &mut TcpStream, answer: &mut Vec<u8>) {
-    answer.clear();
-    loop {
-        assert!(connection.read_buf(answer).await.unwrap() > 0, "the server hung up");
-        let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
-            continue;
-        };
-        assert!(
-            answer.starts_with(b"HTTP/1.1 20"),
-            "{}",
-            String::from_utf8_lossy(answer)
-        );
-        let whole = head + 4 + content_length(&answer[..head]);
-        while answer.len() < whole {
-            assert!(connection.read_buf(answer).await.unwrap() > 0, "the server hung up");
-        }
-        return;
-    }
-}
-
-fn content_length(head: &[u8]) -> usize {
-    const NAME: &[u8] = b"content-length: ";
-    let lines = head.split(|byte| *byte == b'\n');
-    let value = lines
-        .filter_map(|line| line.split_at_checked(NAME.len()))
-        .find_map(|(name, value)| name.eq_ignore_ascii_case(NAME).then_some(value));
-    std::str::from_utf8(value.unwrap()).unwrap().trim().parse().unwrap()
+async fn load(connections: usize, seconds: Duration, address: SocketAddr, request: Arc<[u8]>) -> Load {
+    http::load(connections, seconds, address, move |_, _| Arc::clone(&request)).await
 }
 
 /// What the queue does for whoever publishes each event alone, without HTTP.
@@ -257,17 +163,6 @@ async fn drain(queue: &dyn Queue) {
         if let Some(last) = batch.unwrap().last() {
             intake.settle(last.tag).await.unwrap();
         }
-    }
-}
-
-impl Load {
-    fn per_second(&self) -> f64 {
-        f64::from(u32::try_from(self.each.len()).unwrap()) / self.took.as_secs_f64()
-    }
-
-    fn millis(&self, percent: usize) -> f64 {
-        let at = self.each.len() * percent / 100;
-        self.each.get(at).map_or(0.0, |took| took.as_secs_f64() * 1e3)
     }
 }
 

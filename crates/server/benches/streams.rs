@@ -1,8 +1,8 @@
-//! How many decisions about slots of streams are made in a second, beside the bare statements that each takes: hold the row,
-//! change it, write the news, commit.
+//! How many decisions about slots of streams a door makes in a second, beside what the database does for whoever asks it for
+//! the bare statements: hold the row, change it, write the news, commit.
 //!
 //! `cargo bench -p server --features services --bench streams -- [seconds]`, with `EH_TEST_DATABASE_URL` naming a PostgreSQL;
-//! without it, only SQLite is measured.
+//! without it, only SQLite is measured. The bare statements run in `pgbench`, prepared.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,237 +10,192 @@
     reason = "a program for a person, which may end at the first surprise"
 )]
 
-use std::sync::Mutex;
-use std::thread;
-use std::time::{Duration, Instant};
+mod http;
 
-use diesel::connection::SimpleConnection;
-use diesel::sql_types::Text;
-use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
-use domain::ids::{StreamId, UserId};
-use domain::stream_limit::{Ending, LIMIT_DEFAULT, News, Slots, Start, Started};
-use records::{Class, Records, Unit, UserSlots};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-const THREADS: usize = 32;
+use records::Records;
+use tokio_util::sync::CancellationToken;
+
+const CONNECTIONS: usize = 32;
 /// Few enough that some meet, many enough that most do not.
 const USERS: usize = 1_000;
-const LEASE: Duration = Duration::from_secs(60);
 const SECONDS: u64 = 5;
 /// About what a row of slots and an event are as text.
 const LEASES: &str = r#"[["0199c2a4-7d1e-7000-8000-000000000001","dune","tv",1780000000000000,1780000060000000]]"#;
 const NEWS: &str = r#"{"event_id":"0199c2a4-7d1e-7000-8000-000000000001","event_type":"stream_started","user_id":"user-1","device_id":"tv","timestamp":"2026-05-28T10:00:00.000000Z","received_at":"2026-05-28T10:00:00.000000Z","payload":{"stream_id":"stream-1","slug":"dune"}}"#;
-const BARE: &str = "CREATE TABLE bare_slots (user_id TEXT PRIMARY KEY, leases TEXT NOT NULL); CREATE TABLE bare_news (body TEXT NOT NULL)";
-
-#[derive(QueryableByName)]
-struct Leases {
-    #[diesel(sql_type = Text)]
-    leases: String,
-}
+const BARE: &str = "CREATE TABLE bare_slots (user_id TEXT PRIMARY KEY, leases TEXT NOT NULL); CREATE TABLE bare_news (body TEXT NOT NULL);";
 
 fn main() {
     let mut numbers = std::env::args().filter_map(|argument| argument.parse().ok());
     let seconds = Duration::from_secs(numbers.next().unwrap_or(SECONDS));
-    println!("{THREADS} threads, {USERS} users, {} s each", seconds.as_secs());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    println!("{CONNECTIONS} connections, {USERS} users, {} s each", seconds.as_secs());
     println!(
-        "{:<44}{:>14}{:>10}{:>10}{:>8}",
-        "", "decisions/s", "p50 ms", "p99 ms", "ratio"
+        "{:<48}{:>12}{:>10}{:>10}{:>8}",
+        "", "a second", "p50 ms", "p99 ms", "ratio"
     );
-    sqlite(seconds);
+    runtime.block_on(sqlite(seconds));
     #[cfg(feature = "services")]
     if let Ok(server) = std::env::var("EH_TEST_DATABASE_URL") {
-        postgres::measure(&server, seconds);
+        runtime.block_on(postgres::measure(&server, seconds));
     }
 }
 
-fn sqlite(seconds: Duration) {
+async fn sqlite(seconds: Duration) {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("bench.db").display().to_string();
-    let records = records::open(&format!("sqlite:{file}")).unwrap();
+    let file = folder.path().join("bench.db");
+    let records = records::open(&format!("sqlite:{}", file.display())).unwrap();
     records.migrate().unwrap();
-    let mut connection = SqliteConnection::establish(&file).unwrap();
-    connection
-        .batch_execute("PRAGMA busy_timeout = 5000; PRAGMA synchronous = FULL")
-        .unwrap();
-    connection.batch_execute(BARE).unwrap();
-    connection.batch_execute(&bare_rows()).unwrap();
-    // One writer, as the store has it.
-    let connection = Mutex::new(connection);
-    let bare = during(seconds, |turn| {
-        let connection = &mut *connection.lock().unwrap();
-        let change = |connection: &mut _| {
-            let user = user(turn);
-            let held: Leases = sql_query("SELECT leases FROM bare_slots WHERE user_id = ?")
-                .bind::<Text, _>(&user)
-                .get_result(connection)?;
-            sql_query("UPDATE bare_slots SET leases = ? WHERE user_id = ?")
-                .bind::<Text, _>(held.leases)
-                .bind::<Text, _>(&user)
-                .execute(connection)?;
-            sql_query("INSERT INTO bare_news (body) VALUES (?)")
-                .bind::<Text, _>(NEWS)
-                .execute(connection)
-        };
-        connection.immediate_transaction(change).unwrap();
-    });
-    bare.print("SQLite: the bare statements", &bare);
-    let decided = during(seconds, |turn| decide(&records, turn));
-    decided.print("SQLite: decisions", &bare);
+    let bare = bare_on_sqlite(&file, seconds);
+    row("SQLite: the bare statements, one connection", bare, None, bare);
+    decisions("SQLite", records, folder.path(), seconds, bare).await;
+}
+
+/// One connection, as there is one writer: more of them only wait for each other.
+fn bare_on_sqlite(file: &Path, seconds: Duration) -> f64 {
+    let mut connection = rusqlite::Connection::open(file).unwrap();
+    connection.execute_batch("PRAGMA synchronous = FULL").unwrap();
+    connection.execute_batch(BARE).unwrap();
+    connection.execute_batch(&bare_rows()).unwrap();
+    let began = std::time::Instant::now();
+    let mut done = 0;
+    while began.elapsed() < seconds {
+        let user = user(done);
+        let change = connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .unwrap();
+        let held: String = change
+            .prepare_cached("SELECT leases FROM bare_slots WHERE user_id = ?")
+            .unwrap()
+            .query_row([&user], |row| row.get(0))
+            .unwrap();
+        change
+            .prepare_cached("UPDATE bare_slots SET leases = ? WHERE user_id = ?")
+            .unwrap()
+            .execute([&held, &user])
+            .unwrap();
+        change
+            .prepare_cached("INSERT INTO bare_news (body) VALUES (?)")
+            .unwrap()
+            .execute([NEWS])
+            .unwrap();
+        change.commit().unwrap();
+        done += 1;
+    }
+    f64::from(u32::try_from(done).unwrap()) / began.elapsed().as_secs_f64()
 }
 
 fn bare_rows() -> String {
-    let row = |n| {
-        format!(
-            "INSERT INTO bare_slots VALUES ('{}', '{LEASES}');",
-            user(Turn { thread: 0, number: n })
-        )
-    };
+    let row = |n| format!("INSERT INTO bare_slots VALUES ('{}', '{LEASES}');", user(n));
     (0..USERS).map(row).collect()
 }
 
-/// The so-many-th thing that one of the threads does.
-#[derive(Clone, Copy)]
-struct Turn {
-    thread: usize,
-    number: usize,
+fn user(n: usize) -> String {
+    format!("user-{}", n % USERS)
 }
 
-fn user(turn: Turn) -> String {
-    format!("user-{}", (turn.thread * 31 + turn.number) % USERS)
-}
-
-/// A thread starts a stream, and ends it with its next turn; the same user's other streams are those of other threads.
-fn decide(records: &Records, turn: Turn) {
-    let ends = turn.number % 2 == 1;
-    let user: UserId = user(Turn {
-        number: turn.number / 2,
-        ..turn
-    })
-    .parse()
-    .unwrap();
-    let stream: StreamId = format!("{}-{}", turn.thread, turn.number / 2).parse().unwrap();
-    let decision = |unit: &mut dyn Unit| {
-        let UserSlots { limit, leases, ended } = unit.lock_slots(&user)?;
-        let now = unit.store_time()?;
-        let mut slots = Slots::of(leases, ended, LEASE);
-        if ends {
-            slots.end(&stream, Ending::ByItself, now);
-        } else {
-            let start = Start {
-                stream_id: &stream,
-                slug: None,
-                device: None,
-                replace: None,
-                may_be_renewal: false,
-            };
-            if slots.start(start, LIMIT_DEFAULT, now) == Started::Denied {
-                return Ok(());
-            }
-        }
-        let news: Vec<_> = slots.take_news().iter().map(|news: &News| news.event(&user)).collect();
-        let changed = UserSlots {
-            limit,
-            leases: slots.leases().to_vec(),
-            ended: slots.ended().to_vec(),
-        };
-        unit.save_slots(&user, &changed, &news)
+/// A player starts a stream, and ends it with its next request; a user's other streams are those of other connections.
+async fn decisions(store: &str, records: Records, folder: &Path, seconds: Duration, bare: f64) {
+    let opened = queue::open(&queue::Settings::new("embedded:", folder)).await.unwrap();
+    let stop = CancellationToken::new();
+    let settings = ingest::Settings {
+        stream_limit: CONNECTIONS,
+        ..ingest::Settings::default()
     };
-    records.run(Class::Slots, decision).unwrap();
-}
-
-/// How long each turn took, shortest first, and all of them together.
-struct Took {
-    each: Vec<Duration>,
-    all: Duration,
-}
-
-fn during(seconds: Duration, turn: impl Fn(Turn) + Sync) -> Took {
-    let began = Instant::now();
-    let turns = |thread| {
-        let mut each = Vec::new();
-        while began.elapsed() < seconds {
-            let started = Instant::now();
-            turn(Turn {
-                thread,
-                number: each.len(),
-            });
-            each.push(started.elapsed());
-        }
-        each
+    let (address, serving) = http::serve(folder, records, &opened, settings, &stop).await;
+    let asked = |connection: usize, number: usize| -> Arc<[u8]> {
+        let path = format!("/v1/users/{}/streams/{connection}", user(connection * 31 + number / 2));
+        http::request(if number.is_multiple_of(2) { "PUT" } else { "DELETE" }, &path, "", "")
     };
-    let mut each: Vec<Duration> = thread::scope(|scope| {
-        let turns = &turns;
-        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || turns(thread))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-    });
-    let all = began.elapsed();
-    each.sort_unstable();
-    Took { each, all }
+    for connections in [CONNECTIONS, 1] {
+        let decided = http::load(connections, seconds, address, asked).await;
+        let name = format!("{store}: decisions over HTTP, {connections} players");
+        row(&name, decided.per_second(), Some(&decided), bare);
+    }
+    stop.cancel();
+    serving.await.unwrap().unwrap();
+    opened.queue.close().await;
 }
 
-impl Took {
-    fn per_second(&self) -> f64 {
-        f64::from(u32::try_from(self.each.len()).unwrap()) / self.all.as_secs_f64()
-    }
-
-    fn millis(&self, percent: usize) -> f64 {
-        let at = self.each.len() * percent / 100;
-        self.each.get(at).map_or(0.0, |took| took.as_secs_f64() * 1e3)
-    }
-
-    fn print(&self, name: &str, bare: &Self) {
-        println!(
-            "{name:<44}{:>14.0}{:>10.2}{:>10.2}{:>8.2}",
-            self.per_second(),
-            self.millis(50),
-            self.millis(99),
-            self.per_second() / bare.per_second()
-        );
-    }
+fn row(name: &str, per_second: f64, load: Option<&http::Load>, bare: f64) {
+    let millis = |percent| load.map_or(String::new(), |load| format!("{:.2}", load.millis(percent)));
+    println!(
+        "{name:<48}{per_second:>12.0}{:>10}{:>10}{:>8.2}",
+        millis(50),
+        millis(99),
+        per_second / bare
+    );
 }
 
 #[cfg(feature = "services")]
 mod postgres {
-    use diesel::PgConnection;
+    use std::process::Command;
+
+    use diesel::connection::SimpleConnection;
+    use diesel::{Connection, PgConnection};
 
     use super::*;
 
-    pub(super) fn measure(server: &str, seconds: Duration) {
+    const THREADS: usize = 2;
+
+    pub(super) async fn measure(server: &str, seconds: Duration) {
+        let folder = tempfile::tempdir().unwrap();
         let schema = format!("bench_{}", uuid::Uuid::new_v4().simple());
         let separator = if server.contains('?') { '&' } else { '?' };
         let url = format!("{server}{separator}options=-csearch_path%3D{schema}");
         execute(server, &format!("CREATE SCHEMA {schema}"));
         let records = records::open(&url).unwrap();
         records.migrate().unwrap();
-        execute(&url, BARE);
-        execute(&url, &bare_rows());
-        let connections: Vec<_> = (0..THREADS)
-            .map(|_| Mutex::new(PgConnection::establish(&url).unwrap()))
-            .collect();
-        let bare = during(seconds, |turn| {
-            let connection = &mut *connections[turn.thread].lock().unwrap();
-            connection.transaction(|connection| change(connection, turn)).unwrap();
-        });
-        bare.print("PostgreSQL: the bare statements", &bare);
-        let decided = during(seconds, |turn| decide(&records, turn));
-        decided.print("PostgreSQL: decisions", &bare);
+        execute(&url, &format!("{BARE} {}", bare_rows()));
+        let bare = pgbench(&url, folder.path(), seconds);
+        row("PostgreSQL: the bare statements, 32 connections", bare, None, bare);
+        decisions("PostgreSQL", records, folder.path(), seconds, bare).await;
         execute(server, &format!("DROP SCHEMA {schema} CASCADE"));
-    }
-
-    fn change(connection: &mut PgConnection, turn: Turn) -> diesel::QueryResult<usize> {
-        let user = user(turn);
-        let held: Leases = sql_query("SELECT leases FROM bare_slots WHERE user_id = $1 FOR UPDATE")
-            .bind::<Text, _>(&user)
-            .get_result(connection)?;
-        sql_query("UPDATE bare_slots SET leases = $1 WHERE user_id = $2")
-            .bind::<Text, _>(held.leases)
-            .bind::<Text, _>(&user)
-            .execute(connection)?;
-        sql_query("INSERT INTO bare_news (body) VALUES ($1)")
-            .bind::<Text, _>(NEWS)
-            .execute(connection)
     }
 
     fn execute(url: &str, statements: &str) {
         PgConnection::establish(url).unwrap().batch_execute(statements).unwrap();
+    }
+
+    /// Transactions a second.
+    fn pgbench(url: &str, folder: &Path, seconds: Duration) -> f64 {
+        let script = folder.join("bare.sql");
+        let statements = format!(
+            "\\set n random(0, {})
+             BEGIN;
+             SELECT leases FROM bare_slots WHERE user_id = 'user-' || :n FOR UPDATE;
+             UPDATE bare_slots SET leases = '{LEASES}' WHERE user_id = 'user-' || :n;
+             INSERT INTO bare_news (body) VALUES ('{}');
+             COMMIT;",
+            USERS - 1,
+            // A colon before a word would be a variable.
+            NEWS.replace(':', "=")
+        );
+        std::fs::write(&script, statements.replace("\n             ", "\n")).unwrap();
+        let output = Command::new(program())
+            .args(["--no-vacuum", "--protocol", "prepared"])
+            .args(["--client", &CONNECTIONS.to_string(), "--jobs", &THREADS.to_string()])
+            .args(["--time", &seconds.as_secs().to_string(), "--file"])
+            .args([script.as_os_str(), url.as_ref()])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        let tps = said.lines().find_map(|line| line.strip_prefix("tps = "));
+        assert!(tps.is_some(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        tps.unwrap().split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Debian keeps it beside the server, off the path.
+    fn program() -> std::path::PathBuf {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        let beside_server = versions.map(|version| version.path().join("bin/pgbench"));
+        let found = beside_server.filter(|program| program.exists()).max();
+        found.unwrap_or_else(|| "pgbench".into())
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::ids::UserId;
 use domain::stream_limit::{Ending, News, Slots};
-use records::{Class, Result, Unit, UserSlots};
+use records::{ChangedSlots, Class, Result, Unit, UserSlots};
 use tokio_util::sync::CancellationToken;
 
 use self::news::Teller;
@@ -88,13 +88,17 @@ fn expire(unit: &mut dyn Unit, user: &UserId, lease: Duration) -> Result<u64> {
     let mut slots = Slots::of(leases, ended, lease);
     slots.expire(unit.store_time()?);
     let news = slots.take_news();
-    let events: Vec<_> = news.iter().map(|news| news.event(user)).collect();
-    let kept = UserSlots {
-        limit,
-        leases: slots.leases().to_vec(),
-        ended: slots.ended().to_vec(),
+    let changed = ChangedSlots {
+        user_id: user.clone(),
+        slots: UserSlots {
+            limit,
+            leases: slots.leases().to_vec(),
+            ended: slots.ended().to_vec(),
+        },
+        news: news.iter().map(|news| news.event(user)).collect(),
+        only_renewed: false,
     };
-    unit.save_slots(user, &kept, &events)?;
+    unit.save_slots(&[changed])?;
     let is_expired = |news: &&News| {
         matches!(
             news,

@@ -56,6 +56,38 @@ fn ids(streams: &Value) -> Vec<&str> {
     streams.map(|stream| stream["stream_id"].as_str().unwrap()).collect()
 }
 
+/// They wait for the store together, and are decided about together.
+#[tokio::test]
+async fn players_that_wait_together_get_what_each_would_get_alone() {
+    const PLAYERS: usize = 20;
+    let server = TestServer::start().await;
+    let paths = ["/v1/users/u/streams", "/v1/users/v/streams"];
+    let release = hold_the_store(&server).await;
+    let start = async |path: &str, player: usize| {
+        let wish = json!({"stream_id": format!("s-{player}")});
+        server.call("POST", path, &wish).await.status
+    };
+    let end = async |player: usize| server.delete(&format!("/v1/users/w/streams/s-{player}")).await;
+    let starts = (0..PLAYERS).flat_map(|player| paths.map(|path| start(path, player)));
+    let ends = (0..PLAYERS).map(end);
+    let (statuses, ended, ()) = tokio::join!(
+        futures_util::future::join_all(starts),
+        futures_util::future::join_all(ends),
+        async { drop(release) },
+    );
+    for of_one in [0, 1] {
+        let statuses = statuses.iter().skip(of_one).step_by(paths.len());
+        assert_eq!(statuses.clone().filter(|status| **status == 201).count(), 3);
+        assert_eq!(statuses.filter(|status| **status == 409).count(), PLAYERS - 3);
+    }
+    for answer in ended {
+        answer.expect(204);
+    }
+    for path in paths {
+        assert_eq!(server.get(path).await.expect(200).json()["active"], 3);
+    }
+}
+
 #[tokio::test]
 async fn a_stream_starts_is_renewed_and_ends() {
     let server = TestServer::start().await;

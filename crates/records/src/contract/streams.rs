@@ -8,13 +8,13 @@ use domain::stream_limit::{Ended, Ending, Lease, Slots, Start, Started};
 
 use super::events::event;
 use super::*;
-use crate::UserSlots;
+use crate::{ChangedSlots, UserSlots};
 
 on_every_store!(
     slots_are_read_back_as_they_were_saved,
     a_limit_is_set_and_taken_away,
+    slots_of_many_are_held_made_and_saved_at_once,
     twenty_starts_at_once_get_exactly_the_limit,
-    a_lease_is_renewed_only_while_it_is_live,
     a_renewal_that_meets_an_end_leaves_it_ended,
     a_renewal_that_meets_a_start_leaves_no_more_than_the_limit,
     the_sweeper_looks_where_a_lease_was_to_end,
@@ -57,6 +57,15 @@ fn slots(records: &Records, of: &str) -> UserSlots {
     records.run(Class::Reads, |unit| unit.slots(&user(of))).unwrap()
 }
 
+fn changed(of: &UserId, slots: UserSlots, news: Vec<Event>) -> ChangedSlots {
+    ChangedSlots {
+        user_id: of.clone(),
+        slots,
+        news,
+        only_renewed: false,
+    }
+}
+
 fn save(records: &Records, of: &str, leases: Vec<Lease>) {
     let saved = UserSlots {
         leases,
@@ -65,14 +74,33 @@ fn save(records: &Records, of: &str, leases: Vec<Lease>) {
     records
         .run(Class::Slots, |unit| {
             unit.lock_slots(&user(of))?;
-            unit.save_slots(&user(of), &saved, &[])
+            unit.save_slots(&[changed(&user(of), saved.clone(), Vec::new())])
         })
         .unwrap();
 }
 
+/// The new end, if it was live.
 fn renew(records: &Records, of: &str, name: &str, lease: Duration) -> Option<Timestamp> {
     records
-        .run(Class::Slots, |unit| unit.renew_lease(&user(of), &stream(name), lease))
+        .run(Class::Slots, |unit| {
+            let mut kept = unit.slots(&user(of))?;
+            if kept == UserSlots::default() {
+                return Ok(None);
+            }
+            kept = unit.lock_slots(&user(of))?;
+            let now = unit.store_time()?;
+            let mut live = kept.leases.iter_mut();
+            let live = live.find(|lease| lease.stream_id == stream(name) && lease.expires_at > now);
+            let Some(renewed) = live else { return Ok(None) };
+            renewed.expires_at = renewed.expires_at.max(now.plus(lease));
+            let expires_at = renewed.expires_at;
+            let only_renewed = ChangedSlots {
+                only_renewed: true,
+                ..changed(&user(of), kept, Vec::new())
+            };
+            unit.save_slots(&[only_renewed])?;
+            Ok(Some(expires_at))
+        })
         .unwrap()
 }
 
@@ -89,7 +117,7 @@ fn change<T>(records: &Records, of: &UserId, lease: Duration, decide: impl Fn(&m
                 leases: slots.leases().to_vec(),
                 ended: slots.ended().to_vec(),
             };
-            unit.save_slots(of, &saved, &[])?;
+            unit.save_slots(&[changed(of, saved, Vec::new())])?;
             Ok(outcome)
         })
         .unwrap()
@@ -133,7 +161,7 @@ fn slots_are_read_back_as_they_were_saved(Store { records, .. }: &Store) {
     let held = records
         .run(Class::Slots, |unit| {
             let before = unit.lock_slots(&user("ü"))?;
-            unit.save_slots(&user("ü"), &saved, &[])?;
+            unit.save_slots(&[changed(&user("ü"), saved.clone(), Vec::new())])?;
             Ok((before, unit.lock_slots(&user("ü"))?))
         })
         .unwrap();
@@ -165,6 +193,65 @@ fn a_limit_is_set_and_taken_away(Store { records, .. }: &Store) {
     assert_eq!(set("new", None), None);
 }
 
+fn slots_of_many_are_held_made_and_saved_at_once(Store { records, .. }: &Store) {
+    let at = in_a_minute(records);
+    let of = |name: &str, leases: &[&str]| {
+        let leases = leases.iter().map(|name| lease(name, at)).collect();
+        let slots = UserSlots {
+            leases,
+            ..UserSlots::default()
+        };
+        (user(name), slots)
+    };
+    save(records, "b", of("b", &["one"]).1.leases);
+    let all = ["a", "b", "c"].map(user);
+    let saved = [of("a", &["x", "y", "z"]), of("b", &["one", "two"]), of("c", &[])];
+    let news = [7, 8].map(|n| event(n, at, "stream_started"));
+    records
+        .run(Class::Slots, |unit| {
+            let mut held = unit.lock_free_slots(&all)?;
+            assert_eq!(held, [of("b", &["one"])]);
+            let made = unit.make_slots(&all)?;
+            assert_eq!(made, ["a", "c"].map(user));
+            held.extend(made.into_iter().map(|user| (user, UserSlots::default())));
+            let decided = saved.iter().zip([&news[..1], &[], &news[1..]]);
+            let changed: Vec<_> = decided
+                .map(|((user, slots), news)| changed(user, slots.clone(), news.to_vec()))
+                .collect();
+            unit.save_slots(&changed)
+        })
+        .unwrap();
+    for (user, expected) in &saved {
+        assert_eq!(slots(records, user.as_str()), *expected);
+    }
+    let again = records.run(Class::Slots, |unit| {
+        Ok((unit.lock_free_slots(&all)?, unit.make_slots(&all)?))
+    });
+    let (mut held, made) = again.unwrap();
+    held.sort_by(|(one, _), (other, _)| one.cmp(other));
+    assert_eq!((held.as_slice(), made.as_slice()), (saved.as_slice(), [].as_slice()));
+    assert_eq!(take(records, 9), news.map(|news| news.event_id));
+}
+
+/// Nobody else is late because of her; and whoever waits for her alone gets her slots as they then are.
+#[cfg(feature = "services")]
+#[test]
+fn slots_that_somebody_holds_are_left_out() {
+    let Some(Store { records, .. }) = &Store::postgres() else {
+        return;
+    };
+    let at = in_a_minute(records);
+    for name in ["a", "b"] {
+        save(records, name, vec![lease(name, at)]);
+    }
+    let free = records.run(Class::Slots, |unit| {
+        unit.lock_slots(&user("a"))?;
+        records.run(Class::Slots, |unit| unit.lock_free_slots(&["a", "b"].map(user)))
+    });
+    let free: Vec<UserId> = free.unwrap().into_iter().map(|(user, _)| user).collect();
+    assert_eq!(free, [user("b")]);
+}
+
 fn twenty_starts_at_once_get_exactly_the_limit(Store { records, .. }: &Store) {
     const PLAYERS: usize = 20;
     const ROUNDS: usize = 50;
@@ -188,35 +275,6 @@ fn twenty_starts_at_once_get_exactly_the_limit(Store { records, .. }: &Store) {
         assert_eq!(granted.into_inner(), LIMIT, "{round}");
         assert_eq!(slots(records, of(round).as_str()).leases.len(), LIMIT, "{round}");
     }
-}
-
-fn a_lease_is_renewed_only_while_it_is_live(Store { records, .. }: &Store) {
-    let at = now(records);
-    let (live, ends_later) = (
-        lease("live", at.plus_micros(30_000_000)),
-        lease("later", at.plus_micros(90_000_000)),
-    );
-    save(records, "u", vec![lease("over", at), live.clone(), ends_later.clone()]);
-    assert_eq!(renew(records, "u", "over", MINUTE), None);
-    assert_eq!(renew(records, "u", "unknown", MINUTE), None);
-    assert_eq!(renew(records, "u2", "live", MINUTE), None);
-    let renewed = renew(records, "u", "live", MINUTE).unwrap();
-    assert!(renewed >= at.plus_micros(60_000_000) && renewed <= in_a_minute(records));
-    assert_eq!(
-        renew(records, "u", "later", MINUTE),
-        Some(ends_later.expires_at),
-        "never shorter"
-    );
-    let expected = vec![
-        lease("over", at),
-        Lease {
-            expires_at: renewed,
-            ..live
-        },
-        ends_later,
-    ];
-    assert_eq!(slots(records, "u").leases, expected);
-    assert_eq!(slots(records, "u2"), UserSlots::default());
 }
 
 fn a_renewal_that_meets_an_end_leaves_it_ended(Store { records, .. }: &Store) {
@@ -344,7 +402,7 @@ fn tell(records: &Records, numbers: std::ops::Range<u128>) -> Vec<EventId> {
     records
         .run(Class::Slots, |unit| {
             let slots = unit.lock_slots(&user("u"))?;
-            unit.save_slots(&user("u"), &slots, &news)
+            unit.save_slots(&[changed(&user("u"), slots, news.clone())])
         })
         .unwrap();
     news.iter().map(|event| event.event_id).collect()

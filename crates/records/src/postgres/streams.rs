@@ -1,168 +1,86 @@
 //! Slots of streams. The clock is the database's, asked for when the row is held: a transaction's own time may lie before
 //! what another one did while it waited.
-//!
-//! What every start and every renewal runs is always the same text, so that a connection prepares it once: it then costs one
-//! round trip instead of two, and no planning.
-
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use diesel::pg::{Pg, PgConnection};
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
-use diesel::{OptionalExtension, QueryResult, Queryable, RunQueryDsl, sql_query};
+use diesel::{OptionalExtension, QueryableByName, RunQueryDsl};
 use domain::event::Event;
-use domain::ids::{DeviceId, Slug, StreamId, UserId};
+use domain::ids::{DeviceId, Slug, UserId};
 use domain::stream_limit::Lease;
 use domain::time::Timestamp;
+use serde::Serialize;
 
 use super::Tx;
-use super::jobs::time;
-use crate::rows::{self, BusyUserRow, CountRow, EventRow, UserRow, known, micros};
-use crate::{Error, Result, SlotRows, UserSlots};
-
-diesel::define_sql_function! {
-    fn clock_timestamp() -> Timestamptz;
-}
-
-/// The slots of a user, as they are or held.
-struct SlotsOf<'a> {
-    user: &'a str,
-    held: bool,
-}
-
-/// Two texts: they are known by what they say.
-impl QueryId for SlotsOf<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl QueryFragment<Pg> for SlotsOf<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT stream_limit, stream_ids, slugs, devices, started_at, expires_at, ended
-             FROM stream_slots WHERE user_id = ",
-        );
-        out.push_bind_param::<Text, _>(self.user)?;
-        if self.held {
-            out.push_sql(" FOR UPDATE");
-        }
-        Ok(())
-    }
-}
-
-impl Query for SlotsOf<'_> {
-    type SqlType = (
-        Nullable<Integer>,
-        Array<Text>,
-        Array<Nullable<Text>>,
-        Array<Nullable<Text>>,
-        Array<Timestamptz>,
-        Array<Timestamptz>,
-        Text,
-    );
-}
-
-impl RunQueryDsl<PgConnection> for SlotsOf<'_> {}
+use crate::rows::{self, BusyUserRow, CountRow, EventRow, UserRow, known};
+use crate::statement::statement;
+use crate::{ChangedSlots, Error, Result, SlotRows, UserSlots};
 
 /// The first of each array belong together, and so on.
-#[derive(Queryable)]
+#[derive(QueryableByName)]
 struct SlotsRow {
+    #[diesel(sql_type = Text)]
+    user_id: String,
+    #[diesel(sql_type = Nullable<Integer>)]
     stream_limit: Option<i32>,
+    #[diesel(sql_type = Array<Text>)]
     stream_ids: Vec<String>,
+    #[diesel(sql_type = Array<Nullable<Text>>)]
     slugs: Vec<Option<String>>,
+    #[diesel(sql_type = Array<Nullable<Text>>)]
     devices: Vec<Option<String>>,
+    #[diesel(sql_type = Array<Timestamptz>)]
     started_at: Vec<DateTime<Utc>>,
+    #[diesel(sql_type = Array<Timestamptz>)]
     expires_at: Vec<DateTime<Utc>>,
+    #[diesel(sql_type = Text)]
     ended: String,
 }
 
-/// Slots and their news, written together.
-struct Save<'a> {
-    user: &'a str,
+/// The same on its way back: many rows travel as one value, for an array of arrays has no room for unequal ones.
+#[derive(Serialize)]
+struct KeptSlots<'a> {
+    user_id: &'a str,
     stream_ids: Vec<&'a str>,
     slugs: Vec<Option<&'a str>>,
     devices: Vec<Option<&'a str>>,
-    started_at: Vec<DateTime<Utc>>,
-    expires_at: Vec<DateTime<Utc>>,
+    started_at: Vec<Timestamp>,
+    expires_at: Vec<Timestamp>,
     ended: String,
-    look_at: Option<DateTime<Utc>>,
-    news: Vec<String>,
+    look_at: Option<Timestamp>,
+    only_renewed: bool,
 }
 
-impl QueryId for Save<'_> {
-    type QueryId = Save<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl QueryFragment<Pg> for Save<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH told AS (INSERT INTO stream_news (body) SELECT unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.news)?;
-        out.push_sql(")) UPDATE stream_slots SET stream_ids = ");
-        out.push_bind_param::<Array<Text>, _>(&self.stream_ids)?;
-        out.push_sql(", slugs = ");
-        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.slugs)?;
-        out.push_sql(", devices = ");
-        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.devices)?;
-        out.push_sql(", started_at = ");
-        out.push_bind_param::<Array<Timestamptz>, _>(&self.started_at)?;
-        out.push_sql(", expires_at = ");
-        out.push_bind_param::<Array<Timestamptz>, _>(&self.expires_at)?;
-        out.push_sql(", ended = ");
-        out.push_bind_param::<Text, _>(&self.ended)?;
-        out.push_sql(", look_at = ");
-        out.push_bind_param::<Nullable<Timestamptz>, _>(&self.look_at)?;
-        out.push_sql(" WHERE user_id = ");
-        out.push_bind_param::<Text, _>(self.user)
+impl<'a> KeptSlots<'a> {
+    fn of(changed: &'a ChangedSlots) -> Result<Self> {
+        let slots = &changed.slots;
+        let leases = || slots.leases.iter();
+        Ok(Self {
+            user_id: changed.user_id.as_str(),
+            stream_ids: leases().map(|lease| lease.stream_id.as_str()).collect(),
+            slugs: leases().map(|lease| lease.slug.as_ref().map(Slug::as_str)).collect(),
+            devices: leases()
+                .map(|lease| lease.device.as_ref().map(DeviceId::as_str))
+                .collect(),
+            started_at: leases().map(|lease| lease.started_at).collect(),
+            expires_at: leases().map(|lease| lease.expires_at).collect(),
+            ended: rows::ended_as_text(&slots.ended)?,
+            look_at: rows::look_at(&slots.leases),
+            only_renewed: changed.only_renewed,
+        })
     }
 }
 
-impl RunQueryDsl<PgConnection> for Save<'_> {}
-
-/// Who waits for the row looks at the lease again when he has it, as it then is.
-struct Renew<'a> {
-    user: &'a str,
-    stream: &'a str,
-    lease_micros: i64,
+#[derive(QueryableByName)]
+struct MomentRow {
+    #[diesel(sql_type = Timestamptz)]
+    moment: DateTime<Utc>,
 }
 
-impl QueryId for Renew<'_> {
-    type QueryId = Renew<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl Renew<'_> {
-    fn push_end<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("expires_at[array_position(stream_ids, ");
-        out.push_bind_param::<Text, _>(self.stream)?;
-        out.push_sql(")]");
-        Ok(())
+impl From<MomentRow> for Timestamp {
+    fn from(row: MomentRow) -> Self {
+        Self::from_micros(row.moment.timestamp_micros())
     }
 }
-
-impl QueryFragment<Pg> for Renew<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("UPDATE stream_slots SET ");
-        self.push_end(&mut out)?;
-        out.push_sql(" = greatest(");
-        self.push_end(&mut out)?;
-        out.push_sql(", clock_timestamp() + ");
-        out.push_bind_param::<BigInt, _>(&self.lease_micros)?;
-        out.push_sql(" * interval '1 microsecond') WHERE user_id = ");
-        out.push_bind_param::<Text, _>(self.user)?;
-        out.push_sql(" AND ");
-        self.push_end(&mut out)?;
-        out.push_sql(" > clock_timestamp() RETURNING ");
-        self.push_end(&mut out)
-    }
-}
-
-impl Query for Renew<'_> {
-    type SqlType = Timestamptz;
-}
-
-impl RunQueryDsl<PgConnection> for Renew<'_> {}
 
 impl TryFrom<SlotsRow> for UserSlots {
     type Error = Error;
@@ -190,43 +108,74 @@ impl TryFrom<SlotsRow> for UserSlots {
 
 impl SlotRows for Tx<'_> {
     fn store_time(&mut self) -> Result<Timestamp> {
-        let now: DateTime<Utc> = diesel::select(clock_timestamp()).get_result(self.connection)?;
-        Ok(timestamp(now))
+        let now: MomentRow = statement("SELECT clock_timestamp() AS moment").get_result(self.connection)?;
+        Ok(now.into())
     }
 
     fn slots(&mut self, user: &UserId) -> Result<UserSlots> {
-        Ok(self.slots_of(user, false)?.unwrap_or_default())
+        let found: Option<SlotsRow> = statement(
+            "SELECT user_id, stream_limit, stream_ids, slugs, devices, started_at, expires_at, ended
+             FROM stream_slots WHERE user_id = $1",
+        )
+        .bind::<Text, _>(user.as_str())
+        .get_result(self.connection)
+        .optional()?;
+        found.map_or_else(|| Ok(UserSlots::default()), UserSlots::try_from)
     }
 
     /// Rows are made once and never deleted, so most calls are one statement.
     fn lock_slots(&mut self, user: &UserId) -> Result<UserSlots> {
-        if let Some(slots) = self.slots_of(user, true)? {
+        if let Some(slots) = self.held_slots(user)? {
             return Ok(slots);
         }
-        sql_query("INSERT INTO stream_slots (user_id) VALUES ($1) ON CONFLICT DO NOTHING")
-            .bind::<Text, _>(user.as_str())
-            .execute(self.connection)?;
-        self.slots_of(user, true)?
+        self.make_slots(std::slice::from_ref(user))?;
+        self.held_slots(user)?
             .ok_or_else(|| Error::Broken("slots were deleted while they were being made".to_owned()))
     }
 
-    fn save_slots(&mut self, user: &UserId, slots: &UserSlots, news: &[Event]) -> Result<()> {
-        let leases = || slots.leases.iter();
-        let saved = Save {
-            user: user.as_str(),
-            stream_ids: leases().map(|lease| lease.stream_id.as_str()).collect(),
-            slugs: leases().map(|lease| lease.slug.as_ref().map(Slug::as_str)).collect(),
-            devices: leases()
-                .map(|lease| lease.device.as_ref().map(DeviceId::as_str))
-                .collect(),
-            started_at: leases().map(|lease| time(lease.started_at)).collect(),
-            expires_at: leases().map(|lease| time(lease.expires_at)).collect(),
-            ended: rows::ended_as_text(&slots.ended)?,
-            look_at: rows::look_at(&slots.leases).map(time),
-            news: news.iter().map(rows::body).collect::<Result<_>>()?,
-        }
+    fn lock_free_slots(&mut self, users: &[UserId]) -> Result<Vec<(UserId, UserSlots)>> {
+        let found: Vec<SlotsRow> = statement(
+            "SELECT user_id, stream_limit, stream_ids, slugs, devices, started_at, expires_at, ended
+             FROM stream_slots WHERE user_id = ANY($1) FOR UPDATE SKIP LOCKED",
+        )
+        .bind::<Array<Text>, _>(texts(users))
+        .load(self.connection)?;
+        let slots = |row: SlotsRow| Ok((known("user", &row.user_id)?, row.try_into()?));
+        found.into_iter().map(slots).collect()
+    }
+
+    /// One after the other in their order: who makes the same ones at the same time waits, and nobody waits for him.
+    fn make_slots(&mut self, users: &[UserId]) -> Result<Vec<UserId>> {
+        let made: Vec<UserRow> =
+            statement("INSERT INTO stream_slots (user_id) SELECT unnest($1) ON CONFLICT DO NOTHING RETURNING user_id")
+                .bind::<Array<Text>, _>(texts(users))
+                .load(self.connection)?;
+        rows::all(made)
+    }
+
+    fn save_slots(&mut self, changed: &[ChangedSlots]) -> Result<()> {
+        let kept: Vec<KeptSlots<'_>> = changed.iter().map(KeptSlots::of).collect::<Result<_>>()?;
+        let kept = serde_json::to_string(&kept).map_err(|error| Error::Broken(error.to_string()))?;
+        let news: Vec<String> = changed
+            .iter()
+            .flat_map(|changed| &changed.news)
+            .map(rows::body)
+            .collect::<Result<_>>()?;
+        let saved = statement(
+            "WITH told AS (INSERT INTO stream_news (body) SELECT unnest($2))
+             UPDATE stream_slots s SET
+                 stream_ids = k.stream_ids, slugs = k.slugs, devices = k.devices, started_at = k.started_at,
+                 expires_at = k.expires_at, ended = k.ended,
+                 look_at = CASE WHEN k.only_renewed THEN s.look_at ELSE k.look_at END
+             FROM json_to_recordset($1::json) AS k (
+                 user_id text, stream_ids text[], slugs text[], devices text[], started_at timestamptz[],
+                 expires_at timestamptz[], ended text, look_at timestamptz, only_renewed boolean)
+             WHERE s.user_id = k.user_id",
+        )
+        .bind::<Text, _>(kept)
+        .bind::<Array<Text>, _>(news)
         .execute(self.connection)?;
-        if saved == 0 {
+        if saved != changed.len() {
             return Err(Error::Broken(
                 "slots were to be saved that nobody had locked".to_owned(),
             ));
@@ -234,18 +183,8 @@ impl SlotRows for Tx<'_> {
         Ok(())
     }
 
-    fn renew_lease(&mut self, user: &UserId, stream: &StreamId, lease: Duration) -> Result<Option<Timestamp>> {
-        let renew = Renew {
-            user: user.as_str(),
-            stream: stream.as_str(),
-            lease_micros: micros(lease),
-        };
-        let renewed: Option<DateTime<Utc>> = renew.get_result(self.connection).optional()?;
-        Ok(renewed.map(timestamp))
-    }
-
     fn set_stream_limit(&mut self, user: &UserId, limit: Option<u32>) -> Result<()> {
-        sql_query(
+        statement(
             "INSERT INTO stream_slots (user_id, stream_limit) VALUES ($1, $2)
              ON CONFLICT (user_id) DO UPDATE SET stream_limit = excluded.stream_limit",
         )
@@ -257,7 +196,7 @@ impl SlotRows for Tx<'_> {
 
     /// By the time of the statement, which an index can be asked for.
     fn users_with_expired_leases(&mut self, limit: u32) -> Result<Vec<UserId>> {
-        let found: Vec<UserRow> = sql_query(
+        let found: Vec<UserRow> = statement(
             "SELECT user_id FROM stream_slots WHERE look_at <= statement_timestamp() ORDER BY look_at LIMIT $1",
         )
         .bind::<BigInt, _>(i64::from(limit))
@@ -266,7 +205,7 @@ impl SlotRows for Tx<'_> {
     }
 
     fn busiest_users(&mut self, limit: u32) -> Result<Vec<(UserId, u32)>> {
-        let found: Vec<BusyUserRow> = sql_query(
+        let found: Vec<BusyUserRow> = statement(
             "SELECT user_id, count(*) AS live FROM stream_slots, unnest(expires_at) AS lease (ends_at)
              WHERE look_at IS NOT NULL AND ends_at > statement_timestamp()
              GROUP BY user_id ORDER BY live DESC, user_id LIMIT $1",
@@ -277,7 +216,7 @@ impl SlotRows for Tx<'_> {
     }
 
     fn count_live_leases(&mut self) -> Result<u64> {
-        let count: CountRow = sql_query(
+        let count: CountRow = statement(
             "SELECT count(*) AS n FROM stream_slots, unnest(expires_at) AS lease (ends_at)
              WHERE look_at IS NOT NULL AND ends_at > statement_timestamp()",
         )
@@ -287,7 +226,7 @@ impl SlotRows for Tx<'_> {
 
     /// By what is there, not by the last number that was seen: numbers are given before they are committed.
     fn take_news(&mut self, limit: u32) -> Result<Vec<Event>> {
-        let found: Vec<EventRow> = sql_query(
+        let found: Vec<EventRow> = statement(
             "WITH next AS MATERIALIZED (SELECT news_no FROM stream_news ORDER BY news_no LIMIT $1 FOR UPDATE SKIP LOCKED),
                   taken AS (DELETE FROM stream_news USING next WHERE stream_news.news_no = next.news_no
                             RETURNING stream_news.news_no, body)
@@ -300,14 +239,20 @@ impl SlotRows for Tx<'_> {
 }
 
 impl Tx<'_> {
-    fn slots_of(&mut self, user: &UserId, held: bool) -> Result<Option<UserSlots>> {
-        let query = SlotsOf {
-            user: user.as_str(),
-            held,
-        };
-        let found: Option<SlotsRow> = query.get_result(self.connection).optional()?;
+    fn held_slots(&mut self, user: &UserId) -> Result<Option<UserSlots>> {
+        let found: Option<SlotsRow> = statement(
+            "SELECT user_id, stream_limit, stream_ids, slugs, devices, started_at, expires_at, ended
+             FROM stream_slots WHERE user_id = $1 FOR UPDATE",
+        )
+        .bind::<Text, _>(user.as_str())
+        .get_result(self.connection)
+        .optional()?;
         found.map(UserSlots::try_from).transpose()
     }
+}
+
+fn texts(users: &[UserId]) -> Vec<&str> {
+    users.iter().map(UserId::as_str).collect()
 }
 
 fn timestamp(at: DateTime<Utc>) -> Timestamp {

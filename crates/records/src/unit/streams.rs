@@ -1,7 +1,7 @@
 //! Slots of streams, and what they have to tell.
 
 use domain::event::Event;
-use domain::ids::{StreamId, UserId};
+use domain::ids::UserId;
 use domain::stream_limit::{Ended, Lease};
 use domain::time::Timestamp;
 
@@ -18,6 +18,16 @@ pub struct UserSlots {
     pub ended: Vec<Ended>,
 }
 
+/// Slots of a user that were decided about, and the events that tell of what happened.
+#[derive(Clone, Debug)]
+pub struct ChangedSlots {
+    pub user_id: UserId,
+    pub slots: UserSlots,
+    pub news: Vec<Event>,
+    /// Leases became longer and nothing else happened: when to look at them stays as it was, so that no index is touched.
+    pub only_renewed: bool,
+}
+
 pub trait SlotRows {
     /// The time of the store: the only clock of slots. It goes on within a unit.
     fn store_time(&mut self) -> Result<Timestamp>;
@@ -25,15 +35,12 @@ pub trait SlotRows {
     fn slots(&mut self, user: &UserId) -> Result<UserSlots>;
     /// Holds the slots of a user until the end of the unit, and makes them if they are missing.
     fn lock_slots(&mut self, user: &UserId) -> Result<UserSlots>;
-    /// Saves leases and endings of locked slots, and the events that tell of what happened.
-    fn save_slots(&mut self, user: &UserId, slots: &UserSlots, news: &[Event]) -> Result<()>;
-    /// One statement: renews the lease if it is live. The new end, where that is so.
-    fn renew_lease(
-        &mut self,
-        user: &UserId,
-        stream: &StreamId,
-        lease: std::time::Duration,
-    ) -> Result<Option<Timestamp>>;
+    /// Holds the slots of those users, sorted and distinct, who have some that nobody else holds; waits for nobody.
+    fn lock_free_slots(&mut self, users: &[UserId]) -> Result<Vec<(UserId, UserSlots)>>;
+    /// Makes slots for those users, sorted and distinct, who never had any, and holds them.
+    fn make_slots(&mut self, users: &[UserId]) -> Result<Vec<UserId>>;
+    /// Saves leases and endings of locked slots, each user's once, and the events that tell of what happened.
+    fn save_slots(&mut self, changed: &[ChangedSlots]) -> Result<()>;
     /// Sets a user's own limit, or takes it away.
     fn set_stream_limit(&mut self, user: &UserId, limit: Option<u32>) -> Result<()>;
     /// Users some of whose leases may have run out.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::event::Event;
 use domain::ids::{StreamId, UserId};
-use domain::stream_limit::{Ending, Slots, Start, Started};
-use records::{Class, Result, Unit, UserSlots};
+use domain::stream_limit::{Ending, Renewal, Slots, Start, Started};
+use records::{ChangedSlots, Class, Result, Unit, UserSlots};
 
 use crate::bed::{Bed, eventually};
 use crate::events::in_both_modes;
@@ -39,12 +39,17 @@ fn with_slots(bed: &Bed, user: &UserId, lease: Duration, change: impl Fn(&mut Sl
             let mut slots = Slots::of(leases, ended, lease);
             change(&mut slots, unit)?;
             let news: Vec<Event> = slots.take_news().iter().map(|news| news.event(user)).collect();
-            let kept = UserSlots {
+            let slots = UserSlots {
                 limit,
                 leases: slots.leases().to_vec(),
                 ended: slots.ended().to_vec(),
             };
-            unit.save_slots(user, &kept, &news)
+            unit.save_slots(&[ChangedSlots {
+                user_id: user.clone(),
+                slots,
+                only_renewed: news.is_empty(),
+                news,
+            }])
         })
         .unwrap();
 }
@@ -110,10 +115,10 @@ async fn a_lease_that_runs_out_becomes_an_event_once(bed: Bed) {
 async fn a_lease_that_was_renewed_lives_on(bed: Bed) {
     let (ada, bob) = (user("ada"), user("bob"));
     start(&bed, &ada, "tv", SHORT);
-    let renewed = bed
-        .records
-        .run(Class::Slots, |unit| unit.renew_lease(&ada, &stream("tv"), HOUR));
-    assert!(renewed.unwrap().is_some());
+    with_slots(&bed, &ada, HOUR, |slots, unit| {
+        assert_eq!(slots.renew(&stream("tv"), unit.store_time()?), Renewal::Renewed);
+        Ok(())
+    });
     // Looked at behind the other, whose lease was to end first.
     start(&bed, &bob, "tv", SHORT);
     let working = bed.work();

@@ -21,6 +21,7 @@ const BEATS_PER_PAIR: usize = 100;
 const REPEATED_EVERY: usize = 10;
 const BATCH: usize = 100;
 const CONNECTIONS: usize = 8;
+const WORKERS: usize = 4;
 const STEP_MILLIS_MAX: i64 = 120_000;
 /// Long before they are received: the time of receipt plays no part.
 const BEGAN: i64 = 1_770_000_000_000_000;
@@ -103,6 +104,9 @@ async fn shuffled_and_repeated_while_workers_are_killed(mut rig: Rig) {
     mixer.mix(&mut lines);
 
     let kills = if rig.workers.is_empty() { 0 } else { 2 };
+    while kills > 0 && rig.workers.len() < WORKERS {
+        rig.add_worker();
+    }
     let sending = tokio::spawn(post_all(rig.client().clone(), rig.door.at("/v1/events"), lines));
     for kill in 1..=kills {
         until_stored(&rig, heartbeats * kill / 4).await;
