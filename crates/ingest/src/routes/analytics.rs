@@ -1,7 +1,7 @@
 //! How often what happened: counts, their course over time, and the most frequent values.
 
 use actix_web::{HttpRequest, HttpResponse, get};
-use domain::counts::Span;
+use domain::counts::{OTHER, Span};
 use domain::date_range::{DateRange, DateRangeQuery, InvalidParameter};
 use domain::event::{BUILT_IN, EventType};
 use domain::time::Timestamp;
@@ -274,7 +274,7 @@ async fn read_of_type<T: Send + 'static>(
     event_type: Option<EventType>,
     mut work: impl FnMut(&mut dyn Unit) -> records::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
-    let unknown = event_type.filter(|event_type| !event_type.is_builtin());
+    let unknown = event_type.filter(|event_type| !event_type.is_builtin() && event_type.as_str() != OTHER);
     let read = state.read_applied(move |unit| {
         if let Some(wanted) = &unknown {
             let seen = unit.seen_types()?;

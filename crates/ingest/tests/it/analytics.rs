@@ -159,6 +159,14 @@ async fn the_most_frequent_values_come_first() {
     );
 }
 
+/// The counts show it, so it may be asked for.
+#[tokio::test]
+async fn types_beyond_those_that_are_named_have_a_name_together() {
+    let server = with_events().await;
+    let none = server.get(&format!("{COUNTS}?event_type=(other)")).await.expect(200);
+    assert_eq!(none.json(), json!({"total_events": 0}));
+}
+
 #[tokio::test]
 async fn wrong_parameters_are_named_with_what_is_allowed() {
     let server = with_events().await;
