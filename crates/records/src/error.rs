@@ -27,6 +27,10 @@ pub enum Error {
 pub enum OpenError {
     #[error("this build holds no PostgreSQL; build with `--features services` (images have it)")]
     NotBuiltIn,
+    #[error(
+        "the address of the database asks for TLS (sslmode), and this build holds none for PostgreSQL; build with `--features postgres-tls` (images have it)"
+    )]
+    NoTls,
     #[error("`{0}` names no database that is known here; allowed are `sqlite:<file>` and `postgres://…`")]
     UnknownScheme(String),
     #[error("the database file {path} cannot be opened: {reason}")]

@@ -102,7 +102,7 @@ pub fn open(url: &str) -> Result<Records, OpenError> {
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         #[cfg(feature = "services")]
-        return Ok(Records::over(postgres::Postgres::open(url)));
+        return postgres::Postgres::open(url).map(Records::over);
         #[cfg(not(feature = "services"))]
         return Err(OpenError::NotBuiltIn);
     }

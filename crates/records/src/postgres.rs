@@ -9,7 +9,7 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use self::session::{SessionSettings, Sessions};
 use crate::adapter::{Adapter, Work, until_uncontended};
-use crate::{Class, Error, Result, Unit, migrations};
+use crate::{Class, Error, OpenError, Result, Unit, migrations};
 
 mod chunks;
 mod copy;
@@ -52,7 +52,10 @@ struct Tx<'c> {
 
 impl Postgres {
     /// Does not connect: the server may come later.
-    pub(crate) fn open(url: &str) -> Self {
+    pub(crate) fn open(url: &str) -> Result<Self, OpenError> {
+        if needs_tls(url) && !cfg!(feature = "postgres-tls") {
+            return Err(OpenError::NoTls);
+        }
         let pool = |class: Class| {
             let pool = Pool::builder()
                 .max_size(class.connections_max())
@@ -62,9 +65,9 @@ impl Postgres {
                 .build_unchecked(Sessions::new(url, class));
             (class, pool)
         };
-        Self {
+        Ok(Self {
             pools: Class::ALL.into_iter().map(pool).collect(),
-        }
+        })
     }
 
     fn with_connection<T>(&self, class: Class, work: impl FnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
@@ -89,6 +92,15 @@ impl Postgres {
             outcome
         })
     }
+}
+
+/// Whether the server may not be spoken to in clear.
+fn needs_tls(url: &str) -> bool {
+    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+    let mode = parameters
+        .split('&')
+        .find_map(|parameter| parameter.strip_prefix("sslmode="));
+    mode.is_some_and(|mode| matches!(mode, "require" | "verify-ca" | "verify-full"))
 }
 
 impl Adapter for Postgres {
@@ -136,5 +148,21 @@ impl Unit for Tx<'_> {
         sql_query("SELECT EXISTS (SELECT 1 FROM jobs), EXISTS (SELECT 1 FROM dead_letters), EXISTS (SELECT 1 FROM stream_news)")
             .execute(self.connection)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::needs_tls;
+
+    #[test]
+    fn tls_is_needed_where_the_address_says_so() {
+        let at = |parameters: &str| format!("postgres://user:sslmode=require@host:5432/name{parameters}");
+        for parameters in ["?sslmode=require", "?a=b&sslmode=verify-full", "?sslmode=verify-ca&a=b"] {
+            assert!(needs_tls(&at(parameters)), "{parameters}");
+        }
+        for parameters in ["", "?a=b", "?sslmode=prefer", "?options=sslmode"] {
+            assert!(!needs_tls(&at(parameters)), "{parameters}");
+        }
     }
 }
