@@ -4,8 +4,10 @@ mod asking;
 mod client;
 mod config_show;
 mod doctor;
+mod follow;
 mod generate;
 mod health;
+mod jobs;
 mod migrate;
 mod notifications;
 mod openapi;
@@ -61,6 +63,11 @@ enum Command {
     Generate(generate::Arguments),
     /// Upload files of log lines or events to a running server
     Upload(upload::Arguments),
+    /// The jobs of uploaded files: look, follow, cancel, retry
+    Jobs {
+        #[command(subcommand)]
+        what: jobs::What,
+    },
     /// Ask a running server whether it can do its work; for health checks of containers
     Health(health::Arguments),
     /// Compare what was taken, what is stored and what is counted
@@ -157,6 +164,7 @@ impl CommandLine {
             Some(Command::Notifications { what }) => block_on(notifications::run(what, before)),
             Some(Command::Rules { what }) => rules::run(&what),
             Some(Command::Upload(arguments)) => block_on(upload::run(arguments, before)),
+            Some(Command::Jobs { what }) => block_on(jobs::run(what, before)),
             Some(Command::Health(arguments)) => block_on(health::run(arguments, before)),
             Some(Command::Config { what }) => config_show::run(what, before),
             Some(Command::Openapi) => openapi::run(),
@@ -187,7 +195,9 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 fn completions(shell: Shell) -> ExitCode {
     let mut command = CommandLine::command();
     let name = command.get_name().to_owned();
-    clap_complete::generate(shell, &mut command, name, &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    say(&String::from_utf8_lossy(&script).trim_end());
     ExitCode::SUCCESS
 }
 

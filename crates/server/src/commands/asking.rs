@@ -15,17 +15,42 @@ use crate::config::SettingFlags;
 
 const EXIT_REFUSED: u8 = 2;
 
+/// Which server is asked.
 #[derive(Args)]
-pub(super) struct Asked {
-    /// The server to ask, instead of the one that the settings describe
+pub(super) struct Server {
+    /// The server, instead of the one that the settings describe
     #[arg(long)]
     url: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct Asked {
+    #[command(flatten)]
+    server: Server,
     /// As one JSON object
     #[arg(long)]
     json: bool,
 }
 
+impl Server {
+    pub(super) fn client(&self, before: SettingFlags) -> anyhow::Result<Client> {
+        match &self.url {
+            Some(url) => Client::new(url),
+            None => Client::new(&format!("http://{}", reachable(load(before)?.door.bind))),
+        }
+    }
+
+    /// What a command that is typed next has to say to find the same server.
+    pub(super) fn flag(&self) -> String {
+        self.url.as_ref().map(|url| format!(" --url {url}")).unwrap_or_default()
+    }
+}
+
 impl Asked {
+    pub(super) fn server_flag(&self) -> String {
+        self.server.flag()
+    }
+
     /// A no of the server is said, and has an exit code of its own.
     pub(super) async fn of<T, D, F>(
         self,
@@ -38,7 +63,7 @@ impl Asked {
         D: Display,
         F: Future<Output = anyhow::Result<Value>>,
     {
-        let answer = match ask(self.client(before)?).await {
+        let answer = match ask(self.server.client(before)?).await {
             Ok(answer) => answer,
             Err(error) => return refused(error),
         };
@@ -50,16 +75,9 @@ impl Asked {
         }
         Ok(ExitCode::SUCCESS)
     }
-
-    fn client(&self, before: SettingFlags) -> anyhow::Result<Client> {
-        match &self.url {
-            Some(url) => Client::new(url),
-            None => Client::new(&format!("http://{}", reachable(load(before)?.door.bind))),
-        }
-    }
 }
 
-fn refused(error: anyhow::Error) -> anyhow::Result<ExitCode> {
+pub(super) fn refused(error: anyhow::Error) -> anyhow::Result<ExitCode> {
     let problem: Problem = error.downcast()?;
     say_wrong(&format_args!("refused: {problem}"));
     Ok(ExitCode::from(EXIT_REFUSED))

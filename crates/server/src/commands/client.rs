@@ -46,6 +46,7 @@ pub(crate) struct Accepted {
 /// What is read of a job.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Job {
+    pub(crate) file_name: String,
     pub(crate) status: String,
     pub(crate) progress_percent: u8,
     pub(crate) lines_total: u64,
@@ -129,11 +130,7 @@ impl Client {
             .get(format!("{}/readyz", self.base))
             .timeout(READY_ANSWER_WAIT);
         let answer = request.send().await.map_err(|error| self.unanswered(&error))?;
-        let status = answer.status();
-        let body = answer
-            .bytes()
-            .await
-            .map_err(|error| broken(status, &innermost(&error)))?;
+        let body = body(answer).await?;
         Ok(serde_json::from_slice::<Readiness>(&body).is_ok())
     }
 
@@ -232,7 +229,7 @@ impl Wishes {
 }
 
 impl Job {
-    fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
     }
 }
@@ -267,18 +264,26 @@ impl Problem {
     }
 }
 
-async fn read<T: serde::de::DeserializeOwned>(answer: Response) -> Result<T, Problem> {
+/// Any answer but a yes is a problem.
+async fn accepted(answer: Response) -> Result<Response, Problem> {
     let (status, retry_after) = (answer.status(), retry_after(&answer));
-    let body = answer
-        .bytes()
-        .await
-        .map_err(|error| broken(status, &innermost(&error)))?;
-    if !status.is_success() {
-        return Err(Problem {
-            retry_after,
-            ..problem(status, &body)
-        });
+    if status.is_success() {
+        return Ok(answer);
     }
+    let problem = problem(status, &body(answer).await?);
+    Err(Problem { retry_after, ..problem })
+}
+
+async fn body(answer: Response) -> Result<Vec<u8>, Problem> {
+    let status = answer.status();
+    let body = answer.bytes().await;
+    body.map(Vec::from).map_err(|error| broken(status, &innermost(&error)))
+}
+
+async fn read<T: serde::de::DeserializeOwned>(answer: Response) -> Result<T, Problem> {
+    let answer = accepted(answer).await?;
+    let status = answer.status();
+    let body = body(answer).await?;
     serde_json::from_slice(&body)
         .map_err(|error| broken(status, &format!("not the answer of an Event Horizon: {error}")))
 }

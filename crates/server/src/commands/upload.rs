@@ -1,8 +1,5 @@
 //! `upload`: sends files to a running server and, if asked, follows their jobs to the end.
 
-mod follow;
-mod report;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,9 +11,9 @@ use reqwest::Body;
 use tokio::fs::File;
 use tokio_util::io::ReaderStream;
 
-use self::report::Report;
+use super::asking::Server;
 use super::client::{Client, Sending, Wishes};
-use super::{load, reachable, say_wrong};
+use super::follow::{self, Outcome, Report};
 use crate::config::SettingFlags;
 
 const STDIN: &str = "-";
@@ -31,9 +28,8 @@ pub(crate) struct Arguments {
     /// What standard input is called
     #[arg(long, value_name = "FILE_NAME")]
     name: Option<String>,
-    /// The server, instead of the one that the settings describe
-    #[arg(long)]
-    url: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// Wait until the work on each file has ended
     #[arg(long)]
     follow: bool,
@@ -60,48 +56,11 @@ enum Kind {
     Events,
 }
 
-/// How it went with a file; a later one is worse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Outcome {
-    Done,
-    DoneWithRejects,
-    JobFailed,
-    Refused,
-    Interrupted,
-}
-
-impl Outcome {
-    const fn exit_code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Refused => 2,
-            Self::JobFailed => 3,
-            Self::DoneWithRejects => 4,
-            Self::Interrupted => 130,
-        }
-    }
-}
-
 pub(crate) async fn run(arguments: Arguments, before: SettingFlags) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&url_of(&arguments, before)?)?;
-    let outcome = tokio::select! {
-        outcome = upload_all(&client, &arguments) => outcome?,
-        _ = tokio::signal::ctrl_c() => interrupted(),
-    };
-    Ok(ExitCode::from(outcome.exit_code()))
-}
-
-/// Dropping an upload ends its connection, and the server forgets what came of it.
-fn interrupted() -> Outcome {
-    say_wrong(&"interrupted; the work on files that have arrived goes on");
-    Outcome::Interrupted
-}
-
-fn url_of(arguments: &Arguments, before: SettingFlags) -> anyhow::Result<String> {
-    match &arguments.url {
-        Some(url) => Ok(url.clone()),
-        None => Ok(format!("http://{}", reachable(load(before)?.door.bind))),
-    }
+    let client = arguments.server.client(before)?;
+    let uploading = upload_all(&client, &arguments);
+    let outcome = follow::unless_interrupted(uploading, "the work on files that have arrived goes on").await?;
+    Ok(outcome.into())
 }
 
 /// One after the other, so that the bars are readable; a file that is refused does not keep the next from its turn.
@@ -179,19 +138,5 @@ impl Arguments {
             notify: self.notify,
             line_delay_ms_max: self.line_delay_ms_max,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_exit_code_tells_the_worst() {
-        let codes = |outcomes: &[Outcome]| outcomes.iter().max().unwrap().exit_code();
-        assert_eq!(codes(&[Outcome::Done]), 0);
-        assert_eq!(codes(&[Outcome::Done, Outcome::DoneWithRejects]), 4);
-        assert_eq!(codes(&[Outcome::JobFailed, Outcome::DoneWithRejects]), 3);
-        assert_eq!(codes(&[Outcome::Refused, Outcome::JobFailed]), 2);
     }
 }

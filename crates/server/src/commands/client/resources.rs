@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::Url;
+use reqwest::header::ACCEPT;
+use reqwest::{Response, Url};
 use serde::de::DeserializeOwned;
 
-use super::{Client, Problem, read};
+use super::{Client, Problem, accepted, read};
 
+const NDJSON: &str = "application/x-ndjson";
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 impl Client {
@@ -21,6 +23,13 @@ impl Client {
 
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<T> {
         Ok(self.answer(self.http.post(self.resource(path)?)).await?)
+    }
+
+    /// All of a list, one JSON object a line, in pieces as they come.
+    pub(crate) async fn lines(&self, path: &[&str]) -> anyhow::Result<Response> {
+        let request = self.http.get(self.resource(path)?).header(ACCEPT, NDJSON);
+        let answer = request.send().await.map_err(|error| self.unanswered(&error))?;
+        Ok(accepted(answer).await?)
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, Problem> {

@@ -1,4 +1,4 @@
-//! What `upload` shows: bars on a terminal's standard error, results or JSON steps on standard output.
+//! What a person or a program sees of a file on its way: bars on a terminal's standard error, results or JSON steps on standard output.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const BYTES_COUNT: &str = "{prefix}  {spinner}  {bytes}  {bytes_per_sec}";
 const LINES_BAR: &str = "{prefix}  {bar:30}  {pos} of {len} lines  {lines_per_second}  {msg}";
 
 /// The story of one file.
-pub(super) struct Report {
+pub(crate) struct Report {
     file_name: String,
     json: bool,
     /// Hidden by itself where standard error is no terminal.
@@ -23,7 +23,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(file_name: &str, json: bool) -> Self {
+    pub(crate) fn new(file_name: &str, json: bool) -> Self {
         Self {
             file_name: file_name.to_owned(),
             json,
@@ -33,7 +33,7 @@ impl Report {
     }
 
     /// A bar for the bytes on their way.
-    pub(super) fn bytes(&mut self, total: Option<u64>) -> ProgressBar {
+    pub(crate) fn bytes(&mut self, total: Option<u64>) -> ProgressBar {
         let (bar, template) = match total {
             Some(total) => (ProgressBar::new(total), BYTES_BAR),
             None => (ProgressBar::new_spinner(), BYTES_COUNT),
@@ -42,7 +42,7 @@ impl Report {
         self.bar.clone()
     }
 
-    pub(super) fn uploaded(&mut self, accepted: &Accepted, client: &Client, follows: bool) {
+    pub(crate) fn uploaded(&mut self, accepted: &Accepted, client: &Client, follows: bool) {
         self.bar.finish_and_clear();
         let Accepted {
             job_id,
@@ -62,7 +62,7 @@ impl Report {
         }
     }
 
-    pub(super) fn progress(&mut self, job: &Job) {
+    pub(crate) fn progress(&mut self, job: &Job) {
         if self.lines_done.is_none() {
             self.show(ProgressBar::new(job.lines_total), LINES_BAR);
         }
@@ -74,7 +74,7 @@ impl Report {
         self.lines_done = Some(job.lines_done);
     }
 
-    pub(super) fn ended(&mut self, job: &Job, took: Duration, job_url: &str) {
+    pub(crate) fn ended(&mut self, job: &Job, took: Option<Duration>, job_url: &str) {
         self.bar.finish_and_clear();
         if self.json {
             say(&step("ended", &self.file_name, job));
@@ -84,7 +84,7 @@ impl Report {
         say(&format_args!("Next: {}", next(job, job_url)));
     }
 
-    pub(super) fn refused(&mut self, problem: &Problem) {
+    pub(crate) fn refused(&mut self, problem: &Problem) {
         self.bar.finish_and_clear();
         let Problem {
             status, code, detail, ..
@@ -125,7 +125,8 @@ fn step(name: &str, file: &str, job: &Job) -> serde_json::Value {
     })
 }
 
-fn result(job: &Job, took: Duration) -> String {
+/// How long it took is known to those who saw it begin.
+fn result(job: &Job, took: Option<Duration>) -> String {
     if let Some(error) = &job.error {
         return format!("{}: {} ({})", job.status, error.detail, error.code);
     }
@@ -135,9 +136,11 @@ fn result(job: &Job, took: Duration) -> String {
         String::new()
     };
     let rejects = rejects(job);
-    let seconds = took.as_secs_f64();
+    let took = took
+        .map(|took| format!(" in {:.1} s", took.as_secs_f64()))
+        .unwrap_or_default();
     format!(
-        "{}, {} of {} lines in {seconds:.1} s, {rejects}{duplicates}",
+        "{}, {} of {} lines{took}, {rejects}{duplicates}",
         job.status, job.lines_done, job.lines_total
     )
 }
@@ -163,6 +166,7 @@ mod tests {
 
     fn job(status: &str, lines_rejected: u64, error: Option<JobError>) -> Job {
         Job {
+            file_name: "app.jsonl".to_owned(),
             status: status.to_owned(),
             progress_percent: 100,
             lines_total: 10,
@@ -176,10 +180,11 @@ mod tests {
 
     #[test]
     fn the_result_is_one_line_and_what_to_do_next() {
-        let took = Duration::from_millis(1_240);
+        let took = Some(Duration::from_millis(1_240));
         let clean = job("completed", 0, None);
         assert_eq!(result(&clean, took), "completed, 10 of 10 lines in 1.2 s, 0 rejected");
         assert_eq!(next(&clean, "http://h/j"), "curl -s 'http://h/j/entries?limit=10'");
+        assert_eq!(result(&clean, None), "completed, 10 of 10 lines, 0 rejected");
         let some = job("completed", 3, None);
         assert_eq!(result(&some, took), "completed, 10 of 10 lines in 1.2 s, 3 rejected");
         assert_eq!(next(&some, "http://h/j"), "curl -s http://h/j/rejects");
