@@ -13,6 +13,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) backends: &'a Backends,
     /// Jobs that an earlier process left unfinished.
     pub(crate) jobs_resumed: u64,
+    /// Whether sample data are being loaded.
+    pub(crate) demo: bool,
 }
 
 impl Banner<'_> {
@@ -31,13 +33,18 @@ impl Banner<'_> {
             .resumed()
             .map(|line| format!("  Resumed    {line}\n"))
             .unwrap_or_default();
+        let demo = if self.demo {
+            "  Demo       sample data of 30 days, in a moment\n"
+        } else {
+            ""
+        };
         format!(
             "\n  Event Horizon {version}   {mode}\n\n  \
                Console    {url}/\n  \
                API        {url}/docs\n  \
                Data       {data}\n  \
                Access     {access}\n\
-             {resumed}\n  \
+             {resumed}{demo}\n  \
                Next       event-horizon upload app.jsonl --follow{server}\n             \
                event-horizon generate --events 5000{server}\n  \
                Stop       Ctrl+C\n",
@@ -98,6 +105,7 @@ mod tests {
             access: config.door.access,
             backends: &config.backends,
             jobs_resumed: 2,
+            demo: true,
         };
         assert_eq!(
             banner.text().replace(env!("CARGO_PKG_VERSION"), "<version>"),
@@ -109,6 +117,7 @@ mod tests {
   Data       ./data                    delete this folder to start over
   Access     this computer only, no key needed
   Resumed    2 unfinished jobs go on
+  Demo       sample data of 30 days, in a moment
 
   Next       event-horizon upload app.jsonl --follow
              event-horizon generate --events 5000

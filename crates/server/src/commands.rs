@@ -1,7 +1,7 @@
 //! The command line: what there is to do, and which exit code says how it went.
 
 mod asking;
-mod client;
+pub(crate) mod client;
 mod config_show;
 mod doctor;
 mod follow;
@@ -25,9 +25,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use self::generate::demo;
 pub(crate) use self::health::reachable;
 use crate::config::{Config, SettingFlags};
 use crate::roles::{self, Role};
@@ -44,15 +45,32 @@ const EXIT_USAGE: u8 = 1;
 #[command(name = "event-horizon", version, disable_help_subcommand = true)]
 struct CommandLine {
     #[command(flatten)]
+    demo: DemoFlag,
+    #[command(flatten)]
     settings: SettingFlags,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
+#[derive(Args, Clone, Copy)]
+struct DemoFlag {
+    /// Load a month of sample data first, unless an earlier start has
+    #[arg(long)]
+    demo: bool,
+}
+
+#[derive(Args)]
+struct ServeArguments {
+    #[command(flatten)]
+    demo: DemoFlag,
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Serve with all roles in one process (the same as no command)
-    Serve(SettingFlags),
+    Serve(ServeArguments),
     /// Only take: HTTP, WebSockets, uploads; needs a shared queue
     Ingest(SettingFlags),
     /// Only work: apply events, import files; needs a shared queue
@@ -150,11 +168,18 @@ fn say_wrong(line: &dyn Display) {
 impl CommandLine {
     fn run(self) -> anyhow::Result<ExitCode> {
         let before = self.settings;
+        let demo = self.demo.demo;
+        anyhow::ensure!(
+            !demo || matches!(self.command, None | Some(Command::Serve(_))),
+            "--demo is for `serve`: the one process that has a door and does the work"
+        );
         match self.command {
-            None => serve(before, Role::Everything),
-            Some(Command::Serve(flags)) => serve(before.then(&flags), Role::Everything),
-            Some(Command::Ingest(flags)) => serve(before.then(&flags), Role::Ingest),
-            Some(Command::Worker(flags)) => serve(before.then(&flags), Role::Worker),
+            None => serve(before, Role::Everything, demo),
+            Some(Command::Serve(ServeArguments { demo: later, settings })) => {
+                serve(before.then(&settings), Role::Everything, demo || later.demo)
+            }
+            Some(Command::Ingest(flags)) => serve(before.then(&flags), Role::Ingest, false),
+            Some(Command::Worker(flags)) => serve(before.then(&flags), Role::Worker, false),
             Some(Command::Migrate(flags)) => migrate::run(&load(before.then(&flags))?),
             Some(Command::Generate(arguments)) => block_on(generate::run(arguments, before)),
             Some(Command::Doctor(arguments)) => block_on(doctor::run(arguments, before)),
@@ -177,9 +202,9 @@ fn load(flags: SettingFlags) -> anyhow::Result<Config> {
     Ok(Config::load(&flags.into_sources())?)
 }
 
-fn serve(flags: SettingFlags, role: Role) -> anyhow::Result<ExitCode> {
+fn serve(flags: SettingFlags, role: Role, demo: bool) -> anyhow::Result<ExitCode> {
     let config = load(flags)?;
-    block_on(roles::run(role, config)).map(|()| ExitCode::SUCCESS)
+    block_on(roles::run(role, config, demo)).map(|()| ExitCode::SUCCESS)
 }
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod backends;
 mod database;
+mod demo;
 mod listener;
 mod parts;
 mod replica;
@@ -15,6 +16,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use self::backends::Opened;
+use self::demo::Reader;
 pub(crate) use self::parts::effects;
 use self::replica::Me;
 use crate::banner::Banner;
@@ -51,15 +53,15 @@ impl Role {
     }
 }
 
-/// Runs until a signal comes or a part fails.
-pub(crate) async fn run(role: Role, config: Config) -> anyhow::Result<()> {
+/// Runs until a signal comes or a part fails. `demo`: sample data are loaded as soon as it serves.
+pub(crate) async fn run(role: Role, config: Config, demo: bool) -> anyhow::Result<()> {
     role.check(&config)?;
     let metrics = telemetry::start(&config.process)?;
     let stop = shutdown::on_signal()?;
     let listener = listener::bind(config.door.bind)?;
     let opened = backends::open(&config).await?;
     let running = async {
-        let outcome = ending_all(live(role, &config, &opened, listener, metrics, &stop), &stop).await;
+        let outcome = ending_all(live(role, &config, &opened, listener, metrics, demo, &stop), &stop).await;
         opened.queue.close().await;
         outcome
     };
@@ -115,12 +117,17 @@ async fn live(
     opened: &Opened,
     listener: TcpListener,
     metrics: Metrics,
+    demo: bool,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let Some(listener) = once_ready(role, opened, listener, stop).await? else {
         return Ok(());
     };
-    greet(role, config, opened, &listener).await?;
+    let reader = greet(role, config, opened, &listener, demo).await?;
+    if demo {
+        let door = listener.local_addr().context("the address is unknown")?;
+        demo::begin(config, door, reader, stop.clone());
+    }
     work(role, config, opened, listener, metrics, stop.clone()).await
 }
 
@@ -143,7 +150,13 @@ async fn once_ready(
 }
 
 /// People get the banner, programs a line of the log; a log that people do not see gets its line too.
-async fn greet(role: Role, config: &Config, opened: &Opened, listener: &TcpListener) -> anyhow::Result<()> {
+async fn greet(
+    role: Role,
+    config: &Config,
+    opened: &Opened,
+    listener: &TcpListener,
+    demo: bool,
+) -> anyhow::Result<Reader> {
     let address = listener.local_addr().context("the address is unknown")?;
     // A door resumes nothing, and does not wait for the tables.
     let jobs_resumed = match role {
@@ -155,16 +168,22 @@ async fn greet(role: Role, config: &Config, opened: &Opened, listener: &TcpListe
         access: config.door.access,
         backends: &config.backends,
         jobs_resumed,
+        demo,
     };
     let is_seen = role != Role::Worker && banner.show();
-    if !(is_seen && std::io::stderr().is_terminal()) {
+    let reader = if is_seen && std::io::stderr().is_terminal() {
+        Reader::Person
+    } else {
+        Reader::Log
+    };
+    if reader == Reader::Log {
         let (version, mode) = (env!("CARGO_PKG_VERSION"), config.backends.in_words());
         tracing::info!(role = role.name(), %address, version, mode, jobs_resumed, "server.started");
     }
     if config.door.access == Access::AnyoneWhoReachesUs {
         tracing::warn!(%address, "server.open_to_anyone");
     }
-    Ok(())
+    Ok(reader)
 }
 
 async fn work(

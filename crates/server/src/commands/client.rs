@@ -54,6 +54,7 @@ pub(crate) struct Job {
     pub(crate) lines_ingested: u64,
     pub(crate) lines_rejected: u64,
     pub(crate) lines_duplicate: u64,
+    pub(crate) events_applied: u64,
     pub(crate) error: Option<JobError>,
 }
 

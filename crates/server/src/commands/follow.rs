@@ -106,6 +106,7 @@ mod tests {
             lines_ingested: 10 - lines_rejected,
             lines_rejected,
             lines_duplicate: 0,
+            events_applied: 0,
             error: None,
         }
     }

@@ -2,6 +2,7 @@
 //! its own door, or as a file.
 
 mod deliver;
+pub(crate) mod demo;
 mod dice;
 mod in_process;
 mod plan;

@@ -36,6 +36,7 @@ fn a_mistyped_command_comes_with_the_right_one() {
         (&["job"], "'jobs'"),
         (&["jobs", "rejcts"], "'rejects'"),
         (&["upload", "a.jsonl", "--folow"], "'--follow'"),
+        (&["--dmo"], "'--demo'"),
     ] {
         let ran = place.run(mistyped);
         assert_eq!(ran.code, 1, "{mistyped:?}");
@@ -66,7 +67,7 @@ fn completions_are_printed() {
     ] {
         let ran = place.run(&["completions", shell]);
         assert_eq!(ran.code, 0);
-        for expected in [begins, "rejects"] {
+        for expected in [begins, "rejects", "demo"] {
             assert!(ran.stdout.contains(expected), "{shell}: {}", ran.stdout);
         }
     }

@@ -10,6 +10,7 @@
 mod architecture;
 mod browser;
 mod commands;
+mod demo;
 mod doctor;
 mod events;
 mod faults;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use reqwest::header::ACCEPT;
-use reqwest::{Response, Url};
+use reqwest::{Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
 use super::{Client, Problem, accepted, read};
@@ -19,6 +19,14 @@ impl Client {
             url.query_pairs_mut().extend_pairs(query);
         }
         Ok(self.answer(self.http.get(url)).await?)
+    }
+
+    /// `None`: there is no such thing.
+    pub(crate) async fn find<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<Option<T>> {
+        match self.answer(self.http.get(self.resource(path)?)).await {
+            Err(problem) if problem.status == Some(StatusCode::NOT_FOUND.as_u16()) => Ok(None),
+            answer => Ok(Some(answer?)),
+        }
     }
 
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &[&str]) -> anyhow::Result<T> {

@@ -6,9 +6,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use indicatif::ProgressBar;
 use reqwest::Body;
 
-use super::plan::{Kind, Plan, Records, Tally, count};
-use super::record::LOG_LINE;
-use crate::commands::client::{Client, Problem, Sending, Wishes};
+use super::plan::{Kind, Plan, Tally, count};
+use super::record::{LOG_LINE, Record};
+use crate::commands::client::{Accepted, Client, Problem, Sending, Wishes};
 
 const BATCH_EVENTS: usize = 1_000;
 const BATCHES_IN_FLIGHT: usize = 4;
@@ -26,8 +26,7 @@ pub(super) async fn all(client: &Client, plan: &Plan, bar: &ProgressBar) -> anyh
     let mut tally = post(client, plan.of(&Kind::EVENTS), bar).await?;
     let lines = plan.records_of(Kind::Logs);
     if lines > 0 {
-        bar.set_message("uploading log lines");
-        upload(client, plan, bar).await?;
+        upload_logs(client, plan, bar).await?;
         tally.insert(LOG_LINE, lines);
     }
     Ok(tally)
@@ -44,9 +43,9 @@ struct Batch {
 
 impl Batch {
     /// The next events, if there are any left.
-    fn next(records: &mut Records) -> Option<serde_json::Result<Self>> {
+    fn next(records: &mut impl Iterator<Item = serde_json::Result<Record>>) -> Option<serde_json::Result<Self>> {
         let mut batch = Self::default();
-        for record in records.take(BATCH_EVENTS) {
+        for record in records.by_ref().take(BATCH_EVENTS) {
             let record = match record {
                 Ok(record) => record,
                 Err(error) => return Some(Err(error)),
@@ -61,7 +60,12 @@ impl Batch {
     }
 }
 
-async fn post(client: &Client, mut records: Records, bar: &ProgressBar) -> anyhow::Result<Tally> {
+/// Posts events; when it returns all of them are taken.
+pub(super) async fn post(
+    client: &Client,
+    mut records: impl Iterator<Item = serde_json::Result<Record>>,
+    bar: &ProgressBar,
+) -> anyhow::Result<Tally> {
     let batches = stream::iter(std::iter::from_fn(move || Batch::next(&mut records)));
     let posting = batches.map(|batch| async {
         let batch = batch?;
@@ -104,15 +108,14 @@ async fn post_until_taken(client: &Client, batch: &Batch) -> Result<(), Problem>
 }
 
 /// As one file, whose job is followed to its end.
-async fn upload(client: &Client, plan: &Plan, bar: &ProgressBar) -> Result<(), Problem> {
-    let (mut lines, moving) = (plan.of(&[Kind::Logs]), bar.clone());
-    let pieces = std::iter::from_fn(move || piece(&mut lines, &moving));
-    let sending = Sending {
-        file_name: format!("generated-{}.jsonl", plan.seed),
-        size_bytes: None,
-    };
-    let content = Body::wrap_stream(stream::iter(pieces));
-    let accepted = client.upload(sending, content, &Wishes::logs()).await?;
+async fn upload_logs(client: &Client, plan: &Plan, bar: &ProgressBar) -> Result<(), Problem> {
+    let moving = bar.clone();
+    let lines = plan
+        .of(&[Kind::Logs])
+        .inspect(move |_| moving.inc(1))
+        .map(|record| record.map(|record| record.line));
+    bar.set_message("uploading log lines");
+    let accepted = upload(client, format!("generated-{}.jsonl", plan.seed), lines, &Wishes::logs()).await?;
     bar.set_message("importing log lines");
     let job = client.follow(&accepted.job_id, |_| {}).await?;
     if job.status == "completed" && job.lines_rejected == 0 {
@@ -127,14 +130,30 @@ async fn upload(client: &Client, plan: &Plan, bar: &ProgressBar) -> Result<(), P
     Err(Problem::found("file_not_imported", detail))
 }
 
-fn piece(lines: &mut Records, bar: &ProgressBar) -> Option<serde_json::Result<String>> {
+/// Uploads lines as a file while they are made.
+pub(super) async fn upload(
+    client: &Client,
+    file_name: String,
+    mut lines: impl Iterator<Item = serde_json::Result<String>> + Send + 'static,
+    wishes: &Wishes,
+) -> Result<Accepted, Problem> {
+    let sending = Sending {
+        file_name,
+        size_bytes: None,
+    };
+    let pieces = std::iter::from_fn(move || piece(&mut lines));
+    client
+        .upload(sending, Body::wrap_stream(stream::iter(pieces)), wishes)
+        .await
+}
+
+fn piece(lines: &mut impl Iterator<Item = serde_json::Result<String>>) -> Option<serde_json::Result<String>> {
     let mut piece = String::new();
     while piece.len() < PIECE_BYTES {
         match lines.next() {
-            Some(Ok(record)) => {
-                piece.push_str(&record.line);
+            Some(Ok(line)) => {
+                piece.push_str(&line);
                 piece.push('\n');
-                bar.inc(1);
             }
             Some(Err(error)) => return Some(Err(error)),
             None => break,

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use super::record::Record;
 use super::rhythm::Day;
 use super::stream::Stream;
+use super::world::People;
 
 pub(super) const RECORDS_MAX: u64 = 1_000_000_000_000;
 const DAYS_MAX: u64 = 3_660;
@@ -57,6 +58,7 @@ pub(super) struct Plan {
     pub(super) from: Day,
     pub(super) to: Day,
     pub(super) seed: u64,
+    pub(super) people: People,
     kinds: Vec<Kind>,
 }
 
@@ -73,8 +75,17 @@ impl Plan {
             from,
             to,
             seed,
+            people: People::of(seed, records),
             kinds,
         })
+    }
+
+    /// So many people do all of it, instead of as many as the records want.
+    pub(super) fn among(self, people: u64) -> Self {
+        Self {
+            people: People::counting(self.seed, people),
+            ..self
+        }
     }
 
     pub(super) fn days(&self) -> u64 {

@@ -24,8 +24,18 @@ impl Day {
     /// Reads `YYYY-MM-DD`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let midnight = Timestamp::parse(&format!("{text}T00:00:00Z"));
-        let day = midnight.map(|midnight| Self(midnight.as_micros().div_euclid(MILLIS_PER_DAY * 1_000)));
-        day.ok_or_else(|| "not a date such as 2025-05-01".to_owned())
+        midnight
+            .map(Self::of)
+            .ok_or_else(|| "not a date such as 2025-05-01".to_owned())
+    }
+
+    /// The day to which this moment belongs.
+    pub(super) fn of(moment: Timestamp) -> Self {
+        Self(moment.as_micros().div_euclid(MILLIS_PER_DAY * 1_000))
+    }
+
+    pub(super) fn minus(self, days: u64) -> Self {
+        Self(self.0.saturating_sub_unsigned(days))
     }
 
     /// How many days there are from this one to the other, both included; none if that one is earlier.
@@ -120,6 +130,7 @@ mod tests {
         assert_eq!(day("2025-05-29").to_string(), "2025-05-29");
         assert_eq!(day("2024-02-29").days_until(day("2024-03-01")), 2);
         assert_eq!(day("2024-03-01").days_until(day("2024-02-29")), 0);
+        assert_eq!(day("2024-03-01").minus(2), day("2024-02-28"));
         for wrong in ["", "2025-5-1", "2025-02-29", "29.05.2025", "2025-05-01T00:00:00"] {
             assert!(Day::parse(wrong).is_err(), "{wrong}");
         }

@@ -49,7 +49,7 @@ impl Stream {
         let mut stream = Self {
             kind,
             seed,
-            people: People::of(plan.seed, plan.records),
+            people: plan.people,
             rhythm: Rhythm::of(plan.from, days),
             bustle: 0,
             unpromised: records,

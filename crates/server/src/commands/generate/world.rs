@@ -187,10 +187,11 @@ impl People {
         const RECORDS_EACH: u64 = 25;
         const LEAST: u64 = 12;
         const MOST: u64 = 2_000_000;
-        Self {
-            seed,
-            count: (records / RECORDS_EACH).clamp(LEAST, MOST),
-        }
+        Self::counting(seed, (records / RECORDS_EACH).clamp(LEAST, MOST))
+    }
+
+    pub(super) const fn counting(seed: u64, count: u64) -> Self {
+        Self { seed, count }
     }
 
     /// Some come much more often than others.
