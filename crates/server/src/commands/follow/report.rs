@@ -1,17 +1,16 @@
 //! What a person or a program sees of a file on its way: bars on a terminal's standard error, results or JSON steps on standard output.
 
-use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::commands::client::{Accepted, Client, Job, Problem};
 use crate::commands::{say, say_wrong};
 
-const BYTES_BAR: &str = "{prefix}  {bar:30}  {bytes} of {total_bytes}  {bytes_per_sec}";
+const BYTES_BAR: &str = "{prefix}  {wide_bar}  {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}";
 const BYTES_COUNT: &str = "{prefix}  {spinner}  {bytes}  {bytes_per_sec}";
-const LINES_BAR: &str = "{prefix}  {bar:30}  {pos} of {len} lines  {lines_per_second}  {msg}";
+const LINES_BAR: &str = "{prefix}  {wide_bar}  {percent:>3} %  {pos} of {len} lines  {msg}";
 
 /// The story of one file.
 pub(crate) struct Report {
@@ -19,6 +18,8 @@ pub(crate) struct Report {
     json: bool,
     /// Hidden by itself where standard error is no terminal.
     bar: ProgressBar,
+    /// When the first lines were seen, and how many were done then: a job may have been at work for long.
+    seen_first: Option<(Instant, u64)>,
     lines_done: Option<u64>,
 }
 
@@ -28,6 +29,7 @@ impl Report {
             file_name: file_name.to_owned(),
             json,
             bar: ProgressBar::hidden(),
+            seen_first: None,
             lines_done: None,
         }
     }
@@ -66,8 +68,10 @@ impl Report {
         if self.lines_done.is_none() {
             self.show(ProgressBar::new(job.lines_total), LINES_BAR);
         }
+        let (since, lines_before) = *self.seen_first.get_or_insert((Instant::now(), job.lines_done));
+        let rate = per_second(job.lines_done.saturating_sub(lines_before), since.elapsed());
         self.bar.set_position(job.lines_done);
-        self.bar.set_message(rejects(job));
+        self.bar.set_message(format!("{rate}/s  {}", rejects(job)));
         if self.json && self.lines_done != Some(job.lines_done) {
             say(&step("progress", &self.file_name, job));
         }
@@ -98,16 +102,22 @@ impl Report {
 
     fn show(&mut self, bar: ProgressBar, template: &str) {
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.with_key("lines_per_second", lines_per_second));
+            bar.set_style(style);
         }
         bar.set_prefix(self.file_name.clone());
         self.bar = bar;
     }
 }
 
-fn lines_per_second(state: &ProgressState, bar: &mut dyn Write) {
-    // A bar that cannot be drawn is not worth an error.
-    let _ = write!(bar, "{:.0}/s", state.per_sec());
+/// Whoever goes in the middle leaves a clean line. The connection may hold on to the bar for a moment longer.
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn per_second(lines: u64, elapsed: Duration) -> u128 {
+    u128::from(lines) * 1_000 / elapsed.as_millis().max(1)
 }
 
 fn step(name: &str, file: &str, job: &Job) -> serde_json::Value {
@@ -177,6 +187,12 @@ mod tests {
             events_applied: 0,
             error,
         }
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_time_that_was_seen() {
+        assert_eq!(per_second(3_000, Duration::from_millis(1_500)), 2_000);
+        assert_eq!(per_second(0, Duration::ZERO), 0);
     }
 
     #[test]
