@@ -13,6 +13,7 @@ mod gateway;
 mod ground;
 mod kills;
 mod rig;
+mod rules;
 #[cfg(feature = "services")]
 mod servers;
 #[cfg(feature = "services")]

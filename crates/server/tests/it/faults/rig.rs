@@ -26,9 +26,10 @@ pub(super) struct Rig {
     ground: Option<Ground>,
 }
 
-/// Names a test once and runs it in both modes, each rig with these settings.
+/// Names a test once and runs it in both modes, each rig with these settings, and with so many workers where they are
+/// processes of their own.
 macro_rules! in_both_modes {
-    ($settings:expr, $($test:ident),+ $(,)?) => {
+    ($settings:expr, workers: $workers:expr, $($test:ident),+ $(,)?) => {
         mod embedded {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $test() {
                 super::$test(crate::faults::rig::Rig::embedded(&$settings)).await;
@@ -38,9 +39,12 @@ macro_rules! in_both_modes {
         mod services {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $test() {
                 let Some(ground) = crate::faults::ground::Ground::with_own(&[]).await else { return };
-                super::$test(crate::faults::rig::Rig::services(ground, 3, &$settings)).await;
+                super::$test(crate::faults::rig::Rig::services(ground, $workers, &$settings)).await;
             })+
         }
+    };
+    ($settings:expr, $($test:ident),+ $(,)?) => {
+        crate::faults::rig::in_both_modes!($settings, workers: 3, $($test),+);
     };
 }
 pub(super) use in_both_modes;
@@ -110,6 +114,11 @@ impl Rig {
 
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Where the door is, also after it was started again.
+    pub(super) fn address(&self) -> Address {
+        Address::clone(&self.address)
     }
 
     /// Events of this user are too much for the table from now on.
