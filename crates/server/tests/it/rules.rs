@@ -1,5 +1,6 @@
 //! Rules from the events to whoever is told, in both modes.
 
+mod edges;
 mod endpoint;
 mod files;
 
