@@ -10,33 +10,25 @@
     reason = "a program for a person, which may end at the first surprise"
 )]
 
-use std::path::Path;
-use std::sync::Arc;
+mod shared;
+
 use std::time::{Duration, Instant};
 
-use blobs::Blobs;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
-use domain::counts::Span;
 use domain::event::Event;
 use domain::ids::EventId;
-use domain::message::EventFrame;
-use domain::time::Timestamp;
-use queue::{Frame, Lane};
-use records::{Class, Records};
-use tokio_util::sync::CancellationToken;
-use worker::{Settings, Worker};
+use records::Records;
+use worker::Settings;
 
-/// As many as one request of a busy client brings.
-const FRAME_EVENTS: usize = 100;
+use shared::{FRAME_EVENTS, Ground, LOOK_EVERY, counted, median, now};
+
 /// As many rows as a batch of events.
 const STATEMENT_ROWS: usize = 1_000;
 const USERS: usize = 1_000;
 const MOVIES: usize = 50;
 /// An hour and a half.
 const BEATS_PER_MOVIE: usize = 540;
-const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
-const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 struct Bench {
     events: Vec<Event>,
@@ -80,12 +72,9 @@ fn heartbeat(n: usize) -> (&'static str, String) {
 
 /// As the door stamps them: one a microsecond, of a thousand users in turn.
 fn events(count: usize, content: Content) -> Vec<Event> {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    let first = i64::try_from(now.as_micros()).unwrap();
+    let first = now();
     let event = |n: usize| {
-        let at = Timestamp::from_micros(first + i64::try_from(n).unwrap());
+        let at = first.plus_micros(i64::try_from(n).unwrap());
         let (id, time) = (EventId::stamped(at, n as u64), serde_json::to_string(&at).unwrap());
         let (user, (event_type, payload)) = (n * 7919 % USERS, content(n / USERS));
         let canonical = format!(
@@ -142,67 +131,23 @@ mod postgres {
     }
 }
 
-/// A worker wants a place for files.
-async fn no_files(folder: &Path) -> Arc<dyn Blobs> {
-    let settings = blobs::Settings {
-        url: format!("file:{}", folder.join("blobs").display()),
-        data_dir: folder.to_owned(),
-        s3_endpoint: None,
-        s3_region: None,
-        access_key_id: None,
-        secret_access_key: None,
-        limits: blobs::Limits::default(),
-    };
-    blobs::open(&settings).await.unwrap()
-}
-
 impl Bench {
     /// From the start of a worker until the last of the events that wait for it is counted.
     async fn apply(&self, records: &Records, alone: bool) -> Duration {
-        let folder = tempfile::tempdir().unwrap();
-        let opened = queue::open(&queue::Settings::new("embedded:", folder.path()))
-            .await
-            .unwrap();
-        for events in self.events.chunks(FRAME_EVENTS) {
-            let frame = EventFrame {
-                events: events.to_vec(),
-            };
-            let frame = Frame {
-                body: frame.encode().unwrap().into(),
-                items: u32::try_from(events.len()).unwrap(),
-            };
-            opened
-                .queue
-                .publish(Lane::Events, frame, PUBLISH_DEADLINE)
-                .await
-                .unwrap();
-        }
-        let worker = Worker {
-            records: records.clone(),
-            queue: Arc::clone(&opened.queue),
-            live: opened.live,
-            blobs: no_files(folder.path()).await,
-            settings: Settings {
-                alone,
-                ..Settings::named("bench".to_owned())
-            },
-            load: worker::Load::default(),
+        let ground = Ground::new().await;
+        ground.publish(&self.events).await;
+        let settings = Settings {
+            alone,
+            ..Settings::named("bench".to_owned())
         };
-        let (stop, started) = (CancellationToken::new(), Instant::now());
-        let working = tokio::spawn(worker::run(worker, stop.clone()));
-        while self.counted(records) < self.events.len() as u64 {
+        let (started, working) = (Instant::now(), ground.work(records, settings));
+        while counted(records) < self.events.len() as u64 {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         let took = started.elapsed();
-        stop.cancel();
-        working.await.unwrap();
-        opened.queue.close().await;
+        working.stop().await;
+        ground.queue.close().await;
         took
-    }
-
-    fn counted(&self, records: &Records) -> u64 {
-        let counts = records.run(Class::Reads, |unit| unit.counts(Span::default(), None));
-        counts.unwrap().values().sum()
     }
 
     /// The texts of the statements are made before the clock starts.
@@ -251,9 +196,8 @@ impl Bench {
         );
     }
 
-    fn per_second(&self, mut took: Vec<Duration>) -> f64 {
-        took.sort_unstable();
+    fn per_second(&self, took: Vec<Duration>) -> f64 {
         let events = u32::try_from(self.events.len()).unwrap();
-        f64::from(events) / took[took.len() / 2].as_secs_f64()
+        f64::from(events) / median(took).as_secs_f64()
     }
 }
