@@ -24,7 +24,7 @@ pub(crate) use dead_letters::{DeadLetterRow, TriesRow};
 pub(crate) use events::{DifferenceRow, EventCountRow, EventRow, TypeRow, ValueRow, body, watched};
 pub(crate) use replicas::ReplicaRow;
 pub(crate) use space::{FilesRow, PartsRow};
-pub(crate) use streams::{BusyUserRow, ended_as_text, ended_of, leases_as_text, leases_of, look_at};
+pub(crate) use streams::{ended_as_text, ended_of, leases_as_text, leases_of, look_at};
 pub(crate) use watch_time::{
     KeptState, MomentRow, MovieRow, MovieTotalsRow, NamedStateRow, PairRow, StateRow, UserRow, UserTotalsRow,
     ViewersRow, WatchDifferenceRow, encoded,

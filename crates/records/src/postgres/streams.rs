@@ -11,7 +11,7 @@ use domain::time::Timestamp;
 use serde::Serialize;
 
 use super::Tx;
-use crate::rows::{self, BusyUserRow, CountRow, EventRow, UserRow, known};
+use crate::rows::{self, CountRow, EventRow, UserRow, known};
 use crate::statement::statement;
 use crate::{ChangedSlots, Error, Result, SlotRows, UserSlots};
 
@@ -198,17 +198,6 @@ impl SlotRows for Tx<'_> {
     fn users_with_expired_leases(&mut self, limit: u32) -> Result<Vec<UserId>> {
         let found: Vec<UserRow> = statement(
             "SELECT user_id FROM stream_slots WHERE look_at <= statement_timestamp() ORDER BY look_at LIMIT $1",
-        )
-        .bind::<BigInt, _>(i64::from(limit))
-        .load(self.connection)?;
-        rows::all(found)
-    }
-
-    fn busiest_users(&mut self, limit: u32) -> Result<Vec<(UserId, u32)>> {
-        let found: Vec<BusyUserRow> = statement(
-            "SELECT user_id, count(*) AS live FROM stream_slots, unnest(expires_at) AS lease (ends_at)
-             WHERE look_at IS NOT NULL AND ends_at > statement_timestamp()
-             GROUP BY user_id ORDER BY live DESC, user_id LIMIT $1",
         )
         .bind::<BigInt, _>(i64::from(limit))
         .load(self.connection)?;

@@ -1,12 +1,9 @@
 //! Rows of streams. What has several parts is kept as JSON, in a fixed order and times as microseconds.
 
-use diesel::QueryableByName;
-use diesel::sql_types::{BigInt, Text};
-use domain::ids::{DeviceId, Slug, StreamId, UserId};
+use domain::ids::{DeviceId, Slug, StreamId};
 use domain::stream_limit::{Ended, Ending, Lease};
 use domain::time::Timestamp;
 
-use super::known;
 use crate::{Error, Result};
 
 type KeptLease = (StreamId, Option<Slug>, Option<DeviceId>, i64, i64);
@@ -61,24 +58,4 @@ pub(crate) fn look_at(leases: &[Lease]) -> Option<Timestamp> {
 #[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
 fn broken(error: serde_json::Error) -> Error {
     Error::Broken(format!("slots are kept as no slots: {error}"))
-}
-
-/// How many live streams a user has.
-#[derive(QueryableByName)]
-pub(crate) struct BusyUserRow {
-    #[diesel(sql_type = Text)]
-    user_id: String,
-    #[diesel(sql_type = BigInt)]
-    live: i64,
-}
-
-impl TryFrom<BusyUserRow> for (UserId, u32) {
-    type Error = Error;
-
-    fn try_from(row: BusyUserRow) -> Result<Self> {
-        Ok((
-            known("user", &row.user_id)?,
-            u32::try_from(row.live).unwrap_or(u32::MAX),
-        ))
-    }
 }

@@ -8,7 +8,7 @@ use domain::time::Timestamp;
 
 use super::Tx;
 use super::jobs::now_micros;
-use crate::rows::{self, BusyUserRow, CountRow, EventRow, UserRow};
+use crate::rows::{self, CountRow, EventRow, UserRow};
 use crate::statement::statement;
 use crate::{ChangedSlots, Result, SlotRows, UserSlots};
 
@@ -102,18 +102,6 @@ impl SlotRows for Tx<'_> {
                 .bind::<BigInt, _>(now_micros())
                 .bind::<BigInt, _>(i64::from(limit))
                 .load(self.connection)?;
-        rows::all(found)
-    }
-
-    fn busiest_users(&mut self, limit: u32) -> Result<Vec<(UserId, u32)>> {
-        let found: Vec<BusyUserRow> = statement(
-            "SELECT user_id, count(*) AS live FROM stream_slots, json_each(leases) lease
-             WHERE look_at IS NOT NULL AND lease.value ->> 4 > ?1
-             GROUP BY user_id ORDER BY live DESC, user_id LIMIT ?2",
-        )
-        .bind::<BigInt, _>(now_micros())
-        .bind::<BigInt, _>(i64::from(limit))
-        .load(self.connection)?;
         rows::all(found)
     }
 

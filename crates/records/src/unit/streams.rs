@@ -45,8 +45,6 @@ pub trait SlotRows {
     fn set_stream_limit(&mut self, user: &UserId, limit: Option<u32>) -> Result<()>;
     /// Users some of whose leases may have run out.
     fn users_with_expired_leases(&mut self, limit: u32) -> Result<Vec<UserId>>;
-    /// Users with live leases, most streams first: for people who look.
-    fn busiest_users(&mut self, limit: u32) -> Result<Vec<(UserId, u32)>>;
     /// How many leases are live.
     fn count_live_leases(&mut self) -> Result<u64>;
 
