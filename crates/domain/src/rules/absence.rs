@@ -72,6 +72,10 @@ impl Condition for Absence {
         findings.reverse();
         findings
     }
+
+    fn waits_for_time(&self) -> bool {
+        true
+    }
 }
 
 impl Absence {

@@ -79,6 +79,10 @@ impl Condition for Concurrency {
         }
         findings
     }
+
+    fn asks_for_stream_limit(&self) -> bool {
+        self.more_than == Threshold::OwnLimit
+    }
 }
 
 impl Concurrency {

@@ -40,6 +40,16 @@ pub(super) trait Condition: fmt::Debug + Send + Sync {
     fn evidence_for(&self, causes: &Stretch) -> Stretch;
 
     fn findings<'a>(&self, causes: &Stretch, events: &'a [Happened], circumstances: Circumstances) -> Vec<Finding<'a>>;
+
+    /// See [`Rule::waits_for_time`](super::Rule::waits_for_time).
+    fn waits_for_time(&self) -> bool {
+        false
+    }
+
+    /// See [`Rule::asks_for_stream_limit`](super::Rule::asks_for_stream_limit).
+    fn asks_for_stream_limit(&self) -> bool {
+        false
+    }
 }
 
 /// What follows from one cause.

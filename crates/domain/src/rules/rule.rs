@@ -77,10 +77,19 @@ impl Rule {
         &self.types
     }
 
-    /// Where the causes lie on whose judgement an event of its types at this time can have an influence.
-    ///
-    /// One influence reaches further: an `absence` that is pending, however old, is due when any later event comes that is
-    /// of its types and not of another device.
+    /// Whether a cause may be pending until its time has run out. Such a one, however old, is due as soon as a later event
+    /// comes that is of its types and not of another device.
+    pub fn waits_for_time(&self) -> bool {
+        self.condition.waits_for_time()
+    }
+
+    /// Whether [`Circumstances::stream_limit`] must be the user's own.
+    pub fn asks_for_stream_limit(&self) -> bool {
+        self.condition.asks_for_stream_limit()
+    }
+
+    /// Where the causes lie on whose judgement an event of its types at this time can have an influence. One influence
+    /// reaches further: see [`waits_for_time`](Self::waits_for_time).
     pub fn causes_near(&self, at: Timestamp) -> Stretch {
         self.condition.causes_near(at)
     }

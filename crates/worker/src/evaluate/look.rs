@@ -90,7 +90,7 @@ struct Looking<'a> {
 
 impl<'a> Looking<'a> {
     fn begin(look: Look<'a>, unit: &'a mut dyn Unit, about: About<'a>, rule: &'a Rule) -> Result<Self> {
-        let own_limit = if rule.kind() == "concurrency" {
+        let own_limit = if rule.asks_for_stream_limit() {
             unit.slots(about.user_id)?.limit
         } else {
             None
@@ -142,9 +142,11 @@ impl<'a> Looking<'a> {
 
     /// A timer can be set off from any distance.
     fn far_timers(&mut self, stretches: &[Stretch], held: &[Wake]) -> Result<Option<FarTimers>> {
-        let waits_for_time = self.rule.kind() == "absence";
-        let latest = held.iter().max_by_key(|wake| wake.cause_at).filter(|_| waits_for_time);
-        let Some(latest) = latest.cloned() else { return Ok(None) };
+        if !self.rule.waits_for_time() {
+            return Ok(None);
+        }
+        let latest = held.iter().max_by_key(|wake| wake.cause_at).cloned();
+        let Some(latest) = latest else { return Ok(None) };
         let before = *self.rule.causes_near(latest.cause_at).start();
         // Near a wake that is held lie no more than two timers of others, and those are looked at there.
         let limit = TIMERS_MAX + 2 * held.len();
