@@ -20,8 +20,10 @@ const LOOKS_MAX: usize = 10_000;
 const SHOWN_MAX: usize = 100;
 const USERS_PER_UNIT: u32 = 100;
 /// The causes of so long a time are judged at once: a rule judges them alike however they are cut, and a user's day is
-/// never too much to hold.
+/// hardly ever too much to hold.
 const STEP_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+/// So many events around them are looked at, of each user.
+const HAPPENED_MAX: u32 = 10_000;
 
 /// A message that would have been sent.
 #[derive(Debug)]
@@ -123,8 +125,15 @@ fn said_to(
     stream_limit: usize,
 ) -> records::Result<Vec<Said>> {
     let evidence = rule.evidence_for(causes);
-    let happened = unit.happened(user, rule.types(), *evidence.start(), *evidence.end())?;
-    let own = unit.slots(user)?.limit.and_then(|limit| usize::try_from(limit).ok());
+    // A rule in force tells such a user nothing either.
+    let Some(happened) = unit.happened(user, rule.types(), &evidence, HAPPENED_MAX)? else {
+        return Ok(Vec::new());
+    };
+    let own = if rule.asks_for_stream_limit() {
+        unit.slots(user)?.limit.and_then(|limit| usize::try_from(limit).ok())
+    } else {
+        None
+    };
     let circumstances = Circumstances {
         now: Timestamp::from_micros(chrono::Utc::now().timestamp_micros()),
         stream_limit: own.unwrap_or(stream_limit),

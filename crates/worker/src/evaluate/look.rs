@@ -11,11 +11,24 @@ use records::{Result, Unit, WaitsFor, Wake};
 
 use super::Clock;
 use super::reconcile::{About, Changes, Found, Moment, reconcile};
-use super::stretches::{beyond, merged};
+use super::stretches::merged;
 use crate::Settings;
+
+mod parts;
+
+use parts::Part;
 
 /// So many timers that lie far back are looked at at once, the nearest first.
 const TIMERS_MAX: usize = 100;
+
+/// Whoever has so many wakes that are held may have many more, of which so many are looked at in one go.
+const MANY: usize = 25;
+const HELD_MAX: usize = 1_000;
+const HELD_MAX_IN_SQL: u32 = 1_000;
+
+/// So many events around a cause are looked at. Nobody trains or launches so often within the window of a rule: it is a
+/// program that does, and it is told nothing.
+const HAPPENED_MAX: u32 = 10_000;
 
 /// What is the same for everybody who is looked at in one transaction.
 #[derive(Clone, Copy, Debug)]
@@ -163,46 +176,6 @@ impl<'a> Looking<'a> {
         }))
     }
 
-    /// Judges the stretches, and says what was seen for it. What is pending may have been set off by an event far behind it,
-    /// which is looked for, the nearest first, as long as something is pending: once for all of them.
-    fn judge_to_the_end(&mut self, stretches: Vec<Stretch>) -> Result<(Vec<Part>, Vec<Happened>)> {
-        let (mut parts, mut seen) = (Vec::with_capacity(stretches.len()), Vec::new());
-        for stretch in stretches {
-            let events = self.happened(&self.rule.evidence_for(&stretch))?;
-            let judgements = self.judge(&stretch, &events);
-            seen.extend(events);
-            parts.push(Part { stretch, judgements });
-        }
-        let Some(first) = parts.iter().position(Part::is_pending) else {
-            return Ok((parts, seen));
-        };
-        let pending = &mut parts[first..];
-        let evidence = self.rule.evidence_for(&pending[0].stretch);
-        for step in beyond(&evidence, self.look.clock.now) {
-            if !pending.iter().any(Part::is_pending) {
-                break;
-            }
-            let further = self.happened(&step)?;
-            if !further.is_empty() {
-                seen.extend(further);
-                self.judge_again(pending, &seen);
-            }
-        }
-        Ok((parts, seen))
-    }
-
-    /// All in one go, for each look at the events costs as much as there are. What lies between the parts is left out.
-    fn judge_again(&self, parts: &mut [Part], seen: &[Happened]) {
-        let [first, ..] = parts else { return };
-        let start = *first.stretch.start();
-        let end = parts.iter().map(|part| *part.stretch.end()).max().unwrap_or(start);
-        let mut judgements = self.judge(&(start..=end), seen);
-        for part in parts {
-            let lies_within = |judgement: &mut Judgement| part.stretch.contains(&judgement.cause_at);
-            part.judgements = judgements.extract_if(.., lies_within).collect();
-        }
-    }
-
     /// Timers whose causes lie far back may have been set off by what is seen now. Those that were not stay as they are. Where
     /// there are more of them, the next look goes on: as long as some are set off, so that it comes to an end.
     fn hurry(&mut self, far: FarTimers, mut seen: Vec<Happened>) -> Result<()> {
@@ -216,7 +189,11 @@ impl<'a> Looking<'a> {
             return Ok(());
         };
         for evidence in merged(times.map(|at| self.rule.evidence_for(&(at..=at))).collect()) {
-            seen.extend(self.happened(&evidence)?);
+            // Where not everything can be looked at the wall clock decides.
+            let Some(events) = self.happened(&evidence)? else {
+                return Ok(());
+            };
+            seen.extend(events);
         }
         let mut timers: BTreeMap<_, _> = timers.into_iter().map(|timer| (timer.cause, timer)).collect();
         let mut found = Found::default();
@@ -273,10 +250,10 @@ impl<'a> Looking<'a> {
         self.rule.judge(causes, events, self.circumstances)
     }
 
-    fn happened(&mut self, stretch: &Stretch) -> Result<Vec<Happened>> {
+    /// `None`: too much.
+    fn happened(&mut self, stretch: &Stretch) -> Result<Option<Vec<Happened>>> {
         let types = self.rule.types();
-        self.unit
-            .happened(self.about.user_id, types, *stretch.start(), *stretch.end())
+        self.unit.happened(self.about.user_id, types, stretch, HAPPENED_MAX)
     }
 
     fn wakes(&mut self, from: Timestamp, to: Timestamp) -> Result<Vec<Wake>> {
@@ -287,18 +264,6 @@ impl<'a> Looking<'a> {
         let About { rule, user_id } = self.about;
         self.unit
             .notifications_of(user_id, rule, *causes.start(), *causes.end())
-    }
-}
-
-/// A stretch that is looked at, and what was judged of it.
-struct Part {
-    stretch: Stretch,
-    judgements: Vec<Judgement>,
-}
-
-impl Part {
-    fn is_pending(&self) -> bool {
-        self.judgements.iter().any(is_pending)
     }
 }
 

@@ -30,6 +30,16 @@ pub(super) fn beyond(stretch: &Stretch, end: Timestamp) -> impl Iterator<Item = 
     })
 }
 
+/// Two halves of a stretch, if it is longer than the other one.
+pub(super) fn halves(stretch: &Stretch, longer_than: &Stretch) -> Option<[Stretch; 2]> {
+    let length_micros = |stretch: &Stretch| stretch.end().as_micros().saturating_sub(stretch.start().as_micros());
+    if length_micros(stretch) <= length_micros(longer_than) {
+        return None;
+    }
+    let middle = stretch.start().plus_micros(length_micros(stretch) / 2);
+    Some([*stretch.start()..=middle, middle.plus_micros(1)..=*stretch.end()])
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -56,6 +66,14 @@ mod tests {
                 prop_assert_eq!(covers(&merged), usize::from(covers(&stretches) > 0));
             }
         }
+    }
+
+    #[test]
+    fn halves_are_made_of_what_is_long_enough() {
+        let [near, far] = halves(&(at(0)..=at(9)), &(at(3)..=at(11))).unwrap();
+        assert_eq!((near, far), (at(0)..=at(4), at(5)..=at(9)));
+        assert_eq!(halves(&(at(0)..=at(9)), &(at(3)..=at(12))), None);
+        assert_eq!(halves(&(at(7)..=at(7)), &(at(7)..=at(7))), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::*;
 on_every_store!(
     what_happened_is_found_by_type_and_time,
     a_clock_that_is_ahead_is_not_believed,
+    what_is_too_much_is_not_held,
     what_came_with_a_file_says_so_and_becomes_live_once,
     an_event_becomes_live_whatever_time_its_repeat_says,
     events_become_live_once_whoever_brings_them_at_the_same_time,
@@ -43,8 +44,9 @@ fn ids(happened: &[Happened]) -> Vec<u128> {
 fn happened(records: &Records, names: &[&str], from: Timestamp, to: Timestamp) -> Vec<Happened> {
     records
         .run(Class::Background, |unit| {
-            unit.happened(&user("foo"), &types(names), from, to)
+            unit.happened(&user("foo"), &types(names), &(from..=to), 100)
         })
+        .unwrap()
         .unwrap()
 }
 
@@ -96,6 +98,20 @@ fn a_clock_that_is_ahead_is_not_believed(Store { records, .. }: &Store) {
     assert_eq!(found(records, &["view"], seconds(0), seconds(0)), [0]);
     assert_eq!(found(records, &["view"], seconds(1), seconds(3_599)), [1, 2]);
     assert_eq!(found(records, &["view"], seconds(3_600), seconds(999_999)), [3]);
+}
+
+fn what_is_too_much_is_not_held(Store { records, .. }: &Store) {
+    let events: Vec<Event> = (0..5).map(|n| of(n, "foo", "view", seconds(0))).collect();
+    store(records, &events);
+    let held = |rows_max: u32| {
+        let stretch = seconds(0)..=seconds(0);
+        let ask = |unit: &mut dyn Unit| unit.happened(&user("foo"), &types(&["view"]), &stretch, rows_max);
+        records
+            .run(Class::Background, ask)
+            .unwrap()
+            .map(|happened| happened.len())
+    };
+    assert_eq!([5, 4, 0].map(held), [Some(5), None, None]);
 }
 
 fn what_came_with_a_file_says_so_and_becomes_live_once(Store { records, .. }: &Store) {

@@ -7,7 +7,7 @@ use diesel::{QueryableByName, RunQueryDsl, sql_query};
 use domain::event::{Event, EventType};
 use domain::ids::{JobId, UserId};
 use domain::intake::AHEAD_MICROS_MAX;
-use domain::rules::Happened;
+use domain::rules::{Happened, Stretch};
 use domain::time::Timestamp;
 
 use super::bound;
@@ -43,19 +43,21 @@ impl EvidenceRows for Tx<'_> {
         &mut self,
         user: &UserId,
         types: &[EventType],
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<Happened>> {
+        stretch: &Stretch,
+        rows_max: u32,
+    ) -> Result<Option<Vec<Happened>>> {
         let found: Vec<HappenedRow> = sql_query(
             "SELECT body, live, uuid_send(job_id) AS job_id FROM events
-             WHERE user_id = $1 AND occurred_at >= $2 AND occurred_at <= $3 AND event_type = ANY($4)",
+             WHERE user_id = $1 AND occurred_at >= $2 AND occurred_at <= $3 AND event_type = ANY($4)
+             LIMIT $5",
         )
         .bind::<Text, _>(user.as_str())
-        .bind::<Timestamptz, _>(bound(from))
-        .bind::<Timestamptz, _>(bound(to.plus_micros(AHEAD_MICROS_MAX)))
+        .bind::<Timestamptz, _>(bound(*stretch.start()))
+        .bind::<Timestamptz, _>(bound(stretch.end().plus_micros(AHEAD_MICROS_MAX)))
         .bind::<Array<Text>, _>(names(types))
+        .bind::<BigInt, _>(i64::from(rows_max) + 1)
         .load(self.connection)?;
-        happened_in(found, from, to)
+        happened_in(found, stretch, rows_max)
     }
 
     fn users_with(

@@ -4,7 +4,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable};
 use domain::event::Event;
 use domain::ids::JobId;
-use domain::rules::Happened;
+use domain::rules::{Happened, Stretch};
 use domain::time::Timestamp;
 
 use crate::rows::{self, EventRow, job_id};
@@ -32,11 +32,14 @@ impl TryFrom<HappenedRow> for Happened {
     }
 }
 
-/// Of the rows that may have happened in a stretch, by the times of their clients, those that did.
-pub(crate) fn happened_in(found: Vec<HappenedRow>, from: Timestamp, to: Timestamp) -> Result<Vec<Happened>> {
+/// Of the rows that may have happened in a stretch, by the times of their clients, those that did; `None`: they are too many.
+pub(crate) fn happened_in(found: Vec<HappenedRow>, stretch: &Stretch, rows_max: u32) -> Result<Option<Vec<Happened>>> {
+    if found.len() > usize::try_from(rows_max).unwrap_or(usize::MAX) {
+        return Ok(None);
+    }
     let mut happened: Vec<Happened> = rows::all(found)?;
-    happened.retain(|one| (from..=to).contains(&one.at()));
-    Ok(happened)
+    happened.retain(|one| stretch.contains(&one.at()));
+    Ok(Some(happened))
 }
 
 #[derive(QueryableByName)]

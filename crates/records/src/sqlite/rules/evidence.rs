@@ -5,7 +5,7 @@ use diesel::{RunQueryDsl, sql_query};
 use domain::event::{Event, EventType};
 use domain::ids::{JobId, UserId};
 use domain::intake::AHEAD_MICROS_MAX;
-use domain::rules::Happened;
+use domain::rules::{Happened, Stretch};
 use domain::time::Timestamp;
 
 use crate::rows::rules::{HappenedRow, happened_in};
@@ -19,20 +19,22 @@ impl EvidenceRows for Tx<'_> {
         &mut self,
         user: &UserId,
         types: &[EventType],
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<Happened>> {
+        stretch: &Stretch,
+        rows_max: u32,
+    ) -> Result<Option<Vec<Happened>>> {
         let found: Vec<HappenedRow> = sql_query(
             "SELECT body, live, job_id FROM events
              WHERE user_id = ?1 AND occurred_at >= ?2 AND occurred_at <= ?3
-               AND event_type IN (SELECT value FROM json_each(?4))",
+               AND event_type IN (SELECT value FROM json_each(?4))
+             LIMIT ?5",
         )
         .bind::<Text, _>(user.as_str())
-        .bind::<BigInt, _>(from.as_micros())
-        .bind::<BigInt, _>(to.plus_micros(AHEAD_MICROS_MAX).as_micros())
+        .bind::<BigInt, _>(stretch.start().as_micros())
+        .bind::<BigInt, _>(stretch.end().plus_micros(AHEAD_MICROS_MAX).as_micros())
         .bind::<Text, _>(names(types))
+        .bind::<BigInt, _>(i64::from(rows_max) + 1)
         .load(self.connection)?;
-        happened_in(found, from, to)
+        happened_in(found, stretch, rows_max)
     }
 
     fn users_with(
