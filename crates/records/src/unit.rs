@@ -12,7 +12,7 @@ use domain::log_entry::Level;
 use domain::time::Timestamp;
 
 pub use self::replicas::{Replica, ReplicaRows, SlotUse};
-pub(crate) use self::rules::LOOKED_AT_MAX;
+pub(crate) use self::rules::{CROWDS_MAX, LOOKED_AT_MAX};
 pub use self::rules::{
     Due, EvidenceRows, NoticeRows, NotificationFilter, NotificationRows, ReceivedNotice, RuleRows, Tried,
     WAKES_OF_USER_MAX, WaitsFor, Wake, WakeRows, WatermarkRows,

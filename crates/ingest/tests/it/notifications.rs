@@ -38,10 +38,9 @@ fn kept(user: &str, state: NotificationState, minute: i64) -> Notification {
 }
 
 fn put(server: &TestServer, notification: &Notification) {
-    let written = server.records.run(Class::Background, |unit| {
-        unit.lock_users(std::slice::from_ref(&notification.user_id))?;
-        unit.put_notification(notification)
-    });
+    let written = server
+        .records
+        .run(Class::Background, |unit| unit.put_notification(notification));
     written.unwrap();
 }
 

@@ -12,7 +12,7 @@ pub(crate) use watermark::WORKERS_KNOWN_FOR;
 pub use evidence::EvidenceRows;
 pub use notices::{NoticeRows, ReceivedNotice};
 pub use notifications::{NotificationFilter, NotificationRows, Tried};
-pub(crate) use wakes::LOOKED_AT_MAX;
+pub(crate) use wakes::{CROWDS_MAX, LOOKED_AT_MAX};
 pub use wakes::{Due, WAKES_OF_USER_MAX, WaitsFor, Wake, WakeRows};
 pub use watermark::WatermarkRows;
 

@@ -123,7 +123,10 @@ impl<'a> Looking<'a> {
     }
 
     fn look(mut self, mut held: Vec<Wake>) -> Result<Vec<Notification>> {
-        let stretches = merged(held.iter().map(|wake| self.rule.causes_near(wake.cause_at)).collect());
+        if held.len() >= MANY {
+            self.hold_more(&mut held)?;
+        }
+        let stretches = self.stretches(&held);
         let mut others = self.other_wakes(&stretches, &held)?;
         let far = self.far_timers(&stretches, &held)?;
         let (parts, seen) = self.judge_to_the_end(stretches)?;
@@ -140,6 +143,33 @@ impl<'a> Looking<'a> {
             self.hurry(far, seen)?;
         }
         Ok(self.changed)
+    }
+
+    fn stretches(&self, held: &[Wake]) -> Vec<Stretch> {
+        merged(held.iter().map(|wake| self.rule.causes_near(wake.cause_at)).collect())
+    }
+
+    /// Whoever has many wakes may have thousands, and almost the same would be read for each portion of them. So one look serves
+    /// all that are due near those that are held.
+    fn hold_more(&mut self, held: &mut Vec<Wake>) -> Result<()> {
+        let (About { rule, user_id }, now) = (self.about, self.look.clock.now);
+        let mut known: BTreeSet<_> = held.iter().map(|wake| wake.cause).collect();
+        while held.len() < HELD_MAX {
+            let before = held.len();
+            for stretch in self.stretches(held) {
+                if held.len() >= HELD_MAX {
+                    break;
+                }
+                let more = self
+                    .unit
+                    .more_due_wakes(user_id, rule, &stretch, now, HELD_MAX_IN_SQL)?;
+                held.extend(more.into_iter().filter(|wake| known.insert(wake.cause)));
+            }
+            if held.len() == before {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The wakes of causes that these may have an influence on.
@@ -286,8 +316,6 @@ fn save(unit: &mut dyn Unit, about: About<'_>, changes: Changes) -> Result<Vec<N
     for wake in &changes.put {
         unit.put_wake(wake)?;
     }
-    for cause in changes.drop {
-        unit.drop_wake(about.rule, cause)?;
-    }
+    unit.drop_wakes(about.rule, &changes.drop)?;
     Ok(changes.notifications)
 }

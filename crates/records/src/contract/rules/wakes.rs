@@ -14,16 +14,19 @@ on_every_store!(
     wakes_of_many_files_are_taken_in_small_portions,
     wakes_of_a_user_are_found_by_the_time_of_the_cause,
     a_user_with_thousands_of_wakes_keeps_nobody_waiting,
+    users_with_more_wakes_than_are_looked_at_keep_nobody_waiting,
     timers_before_a_time_are_found_the_nearest_first,
+    more_wakes_of_a_user_are_held_if_they_are_due_and_wait_for_nothing,
     wakes_are_counted,
     two_units_never_hold_the_wakes_of_one_user,
-    users_may_be_locked_twice,
 );
 
 fn drop_all(records: &Records, wakes: &[Wake]) {
     records
         .run(Class::Background, |unit| {
-            wakes.iter().try_for_each(|wake| unit.drop_wake(&wake.rule, wake.cause))
+            wakes
+                .iter()
+                .try_for_each(|wake| unit.drop_wakes(&wake.rule, &[wake.cause]))
         })
         .unwrap();
 }
@@ -220,6 +223,24 @@ fn a_user_with_thousands_of_wakes_keeps_nobody_waiting(Store { records, .. }: &S
     assert_eq!(few.len(), 20, "the limit stands");
 }
 
+fn users_with_more_wakes_than_are_looked_at_keep_nobody_waiting(Store { records, .. }: &Store) {
+    const THEIRS: u128 = 45_000;
+    let crowds: Vec<Wake> = (0..THEIRS)
+        .map(|n| Wake {
+            user_id: user(if n < THEIRS / 2 { "busy" } else { "busier" }),
+            ..wake(n, i64::from(n >= THEIRS / 2), WaitsFor::Nothing)
+        })
+        .collect();
+    insert(records, &crowds);
+    let quiet = wake(THEIRS, 2, WaitsFor::Nothing);
+    insert(records, std::slice::from_ref(&quiet));
+    let held = taken(records, Due { limit: 200, ..due(9) });
+    let of = |name: &str| held.iter().filter(|wake| wake.user_id == user(name)).count();
+    assert_eq!((of("busy"), of("busier")), (50, 50));
+    assert_eq!(held.last(), Some(&quiet));
+    assert_eq!(held.len(), 101);
+}
+
 fn timers_before_a_time_are_found_the_nearest_first(Store { records, .. }: &Store) {
     let of = |n: u128, at: i64, due: i64, waits_for: WaitsFor| Wake {
         rule: "a".to_owned(),
@@ -253,6 +274,40 @@ fn timers_before_a_time_are_found_the_nearest_first(Store { records, .. }: &Stor
     assert_eq!(found(9), [wakes[2].clone(), wakes[1].clone(), wakes[0].clone()]);
 }
 
+fn more_wakes_of_a_user_are_held_if_they_are_due_and_wait_for_nothing(Store { records, .. }: &Store) {
+    let of = |n: u128, at: i64, due: i64, waits_for: WaitsFor| Wake {
+        rule: "a".to_owned(),
+        user_id: user("foo"),
+        cause_at: seconds(at),
+        ..wake(n, due, waits_for)
+    };
+    let wakes = [
+        of(1, 4, 9, WaitsFor::Nothing),
+        of(2, 3, 1, WaitsFor::Nothing),
+        of(3, 2, 1, WaitsFor::Nothing),
+        of(4, 1, 1, WaitsFor::Nothing),
+        of(5, 3, 10, WaitsFor::Nothing),
+        of(6, 3, 1, WaitsFor::Watermark),
+        of(7, 3, 1, WaitsFor::Job(JobId::new(Uuid::now_v7()))),
+        Wake {
+            user_id: user("bar"),
+            ..of(8, 3, 1, WaitsFor::Nothing)
+        },
+        Wake {
+            rule: "b".to_owned(),
+            ..of(9, 3, 1, WaitsFor::Nothing)
+        },
+    ];
+    insert(records, &wakes);
+    let held = |limit: u32| {
+        let (foo, stretch) = (user("foo"), seconds(2)..=seconds(4));
+        let more = |unit: &mut dyn Unit| unit.more_due_wakes(&foo, "a", &stretch, seconds(9), limit);
+        records.run(Class::Background, more).unwrap()
+    };
+    assert_eq!(held(9), [wakes[2].clone(), wakes[1].clone(), wakes[0].clone()]);
+    assert_eq!(held(1), wakes[2..3]);
+}
+
 fn wakes_are_counted(Store { records, .. }: &Store) {
     let waiting = || records.run(Class::Reads, |unit| unit.wakes_waiting()).unwrap();
     assert_eq!(waiting(), (0, None));
@@ -283,7 +338,6 @@ fn two_units_never_hold_the_wakes_of_one_user(Store { records, .. }: &Store) {
             let mut users: Vec<UserId> = held.iter().map(|wake| wake.user_id.clone()).collect();
             users.sort_unstable();
             users.dedup();
-            unit.lock_users(&users)?;
             let mut rewritten = 0;
             for user in users {
                 // All of them are written again, also those that this unit does not hold.
@@ -294,7 +348,7 @@ fn two_units_never_hold_the_wakes_of_one_user(Store { records, .. }: &Store) {
             }
             assert!(rewritten >= held.len());
             for wake in &held {
-                unit.drop_wake(&wake.rule, wake.cause)?;
+                unit.drop_wakes(&wake.rule, &[wake.cause])?;
             }
             Ok(held)
         })
@@ -314,15 +368,4 @@ fn two_units_never_hold_the_wakes_of_one_user(Store { records, .. }: &Store) {
     seen.sort_by_key(|wake| wake.cause);
     assert_eq!(seen, wakes);
     assert_eq!(tries.into_inner(), units.into_inner(), "no unit met another");
-}
-
-fn users_may_be_locked_twice(Store { records, .. }: &Store) {
-    let users = ["a", "b", "ü"].map(user);
-    records
-        .run(Class::Background, |unit| {
-            unit.lock_users(&users)?;
-            unit.lock_users(&users[1..])?;
-            unit.lock_users(&[])
-        })
-        .unwrap();
 }

@@ -3,13 +3,15 @@
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{RunQueryDsl, sql_query};
 use domain::ids::{EventId, JobId, UserId};
+use domain::rules::Stretch;
 use domain::time::Timestamp;
 
 use super::bound;
 use crate::postgres::Tx;
 use crate::postgres::jobs::time;
+use crate::rows::UserRow;
 use crate::rows::rules::{WaitingRow, WakeRow, waits_for};
-use crate::unit::LOOKED_AT_MAX;
+use crate::unit::{CROWDS_MAX, LOOKED_AT_MAX};
 use crate::{Due, Result, WAKES_OF_USER_MAX, Wake, WakeRows, rows};
 
 const WAKES: &str = "
@@ -18,21 +20,13 @@ const WAKES: &str = "
            uuid_send(w.job_id) AS job_id
     FROM wakes w";
 
-/// What a user is locked by. The table is part of it: users of another schema are others.
-macro_rules! lock_of {
-    ($user:literal) => {
-        concat!("hashtextextended(", $user, ", 'wakes'::regclass::oid::bigint)")
-    };
-}
-
 /// So many wakes are looked at for each one that is wanted: some are of users whom others hold.
 const LOOKED_AT_PER_WAKE: u32 = 4;
 
-/// First a look, at no more than few from the oldest end of each index; from one file to the next it is one step, however many
-/// wakes wait for each. Then the users, tried one after the other until there are enough. At last the rows, as they are now:
-/// whoever had the user before may have changed them since the look.
-const HOLD_DUE: &str = concat!(
-    "WITH RECURSIVE files (job_id) AS (
+/// A look at no more than few from the oldest end of each index; from one file to the next it is one step, however many wakes
+/// wait for each. Its parameters: now, the last settled time, how many wakes to look at, and whose are passed over.
+const DUE: &str = "
+     WITH RECURSIVE files (job_id) AS (
          (SELECT job_id FROM wakes WHERE job_id IS NOT NULL ORDER BY job_id LIMIT 1)
          UNION ALL
          SELECT (SELECT w.job_id FROM wakes w WHERE w.job_id > files.job_id ORDER BY w.job_id LIMIT 1)
@@ -44,38 +38,37 @@ const HOLD_DUE: &str = concat!(
                            WHERE j.job_id = files.job_id AND j.status IN ('receiving', 'queued', 'processing'))),
      due AS MATERIALIZED (
          (SELECT rule, cause, user_id, due_at FROM wakes
-          WHERE job_id IS NULL AND NOT waits_for_watermark AND due_at <= $1 ORDER BY due_at LIMIT $3)
+          WHERE job_id IS NULL AND NOT waits_for_watermark AND due_at <= $1 AND user_id <> ALL($4)
+          ORDER BY due_at LIMIT $3)
          UNION ALL
          (SELECT rule, cause, user_id, due_at FROM wakes
-          WHERE job_id IS NULL AND waits_for_watermark AND due_at <= $2 ORDER BY due_at LIMIT $3)
+          WHERE job_id IS NULL AND waits_for_watermark AND due_at <= $2 AND user_id <> ALL($4)
+          ORDER BY due_at LIMIT $3)
          UNION ALL
          (SELECT of_file.* FROM ended CROSS JOIN LATERAL (
               SELECT rule, cause, user_id, due_at FROM wakes
-              WHERE job_id = ended.job_id AND due_at <= $1 ORDER BY due_at LIMIT $3) of_file
+              WHERE job_id = ended.job_id AND due_at <= $1 AND user_id <> ALL($4)
+              ORDER BY due_at LIMIT $3) of_file
           LIMIT $3)
-         ORDER BY due_at LIMIT $3),
+         ORDER BY due_at LIMIT $3)";
+
+/// Behind the look: the users, tried one after the other until there are enough. The table is part of what a user is locked by:
+/// users of another schema are others.
+const HOLD: &str = ",
      fair AS MATERIALIZED (
          SELECT rule, cause, user_id
          FROM (SELECT due.*, row_number() OVER (PARTITION BY user_id ORDER BY due_at) AS place FROM due) placed
-         WHERE place <= $5
+         WHERE place <= $6
          ORDER BY due_at),
      held AS MATERIALIZED (
-         SELECT rule, cause FROM fair WHERE pg_try_advisory_xact_lock(",
-    lock_of!("user_id"),
-    ") LIMIT $4)"
-);
+         SELECT rule, cause FROM fair
+         WHERE pg_try_advisory_xact_lock(hashtextextended(user_id, 'wakes'::regclass::oid::bigint)) LIMIT $5)";
 
-const LOCK_USERS: &str = concat!(
-    "SELECT pg_advisory_xact_lock(key)
-     FROM (SELECT DISTINCT ",
-    lock_of!("name"),
-    " AS key FROM unnest($1) AS u (name) ORDER BY key) keys"
-);
-
-/// Its parameters: now, the last settled time, how many wakes to look at, how many to hold, and how many of one user.
+/// At last the rows, as they are now: whoever had the user before may have changed them since the look. Two more parameters: how
+/// many wakes to hold, and how many of one user.
 pub(crate) fn due_wakes_query() -> String {
     format!(
-        "{HOLD_DUE}
+        "{DUE}{HOLD}
          {WAKES} JOIN held USING (rule, cause)
          WHERE w.due_at <= CASE WHEN w.waits_for_watermark THEN $2 ELSE $1 END
          ORDER BY w.due_at
@@ -96,18 +89,51 @@ impl WakeRows for Tx<'_> {
     }
 
     fn due_wakes(&mut self, due: Due) -> Result<Vec<Wake>> {
-        let held = self.wakes_due_among(due.limit.saturating_mul(LOOKED_AT_PER_WAKE), due)?;
-        if held.len() >= usize::try_from(due.limit).unwrap_or(usize::MAX) {
+        let held = self.wakes_due_among(due.limit.saturating_mul(LOOKED_AT_PER_WAKE), due, &[])?;
+        if due.room_beside(&held) == 0 {
             return Ok(held);
         }
-        self.wakes_due_among(LOOKED_AT_MAX, due)
+        let mut held = self.wakes_due_among(LOOKED_AT_MAX, due, &[])?;
+        let mut passed_over = Vec::new();
+        for _ in 0..CROWDS_MAX {
+            let limit = due.room_beside(&held);
+            let crowds = if limit == 0 {
+                Vec::new()
+            } else {
+                self.crowds_among(LOOKED_AT_MAX, due, &passed_over)?
+            };
+            if crowds.is_empty() {
+                break;
+            }
+            passed_over.extend(crowds);
+            passed_over.extend(held.iter().map(|wake| wake.user_id.clone()));
+            held.extend(self.wakes_due_among(LOOKED_AT_MAX, Due { limit, ..due }, &passed_over)?);
+        }
+        Ok(held)
     }
 
-    fn lock_users(&mut self, users: &[UserId]) -> Result<()> {
-        sql_query(LOCK_USERS)
-            .bind::<Array<Text>, _>(users.iter().map(UserId::as_str).collect::<Vec<_>>())
-            .execute(self.connection)?;
-        Ok(())
+    fn more_due_wakes(
+        &mut self,
+        user: &UserId,
+        rule: &str,
+        stretch: &Stretch,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Wake>> {
+        let found: Vec<WakeRow> = sql_query(format!(
+            "{WAKES} WHERE w.user_id = $1 AND w.rule = $2 AND w.cause_at >= $3 AND w.cause_at <= $4 AND w.due_at <= $5
+               AND w.job_id IS NULL AND NOT w.waits_for_watermark
+             ORDER BY w.cause_at LIMIT $6
+             FOR UPDATE OF w SKIP LOCKED"
+        ))
+        .bind::<Text, _>(user.as_str())
+        .bind::<Text, _>(rule)
+        .bind::<Timestamptz, _>(bound(*stretch.start()))
+        .bind::<Timestamptz, _>(bound(*stretch.end()))
+        .bind::<Timestamptz, _>(bound(now))
+        .bind::<BigInt, _>(i64::from(limit))
+        .load(self.connection)?;
+        rows::all(found)
     }
 
     fn wakes_of(&mut self, user: &UserId, rule: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Wake>> {
@@ -153,10 +179,13 @@ impl WakeRows for Tx<'_> {
         )
     }
 
-    fn drop_wake(&mut self, rule: &str, cause: EventId) -> Result<()> {
-        sql_query("DELETE FROM wakes WHERE rule = $1 AND cause = $2")
+    fn drop_wakes(&mut self, rule: &str, causes: &[EventId]) -> Result<()> {
+        if causes.is_empty() {
+            return Ok(());
+        }
+        sql_query("DELETE FROM wakes WHERE rule = $1 AND cause = ANY($2)")
             .bind::<Text, _>(rule)
-            .bind::<SqlUuid, _>(cause.as_uuid())
+            .bind::<Array<SqlUuid>, _>(causes.iter().map(|cause| cause.as_uuid()).collect::<Vec<_>>())
             .execute(self.connection)?;
         Ok(())
     }
@@ -171,11 +200,28 @@ impl WakeRows for Tx<'_> {
 }
 
 impl Tx<'_> {
-    fn wakes_due_among(&mut self, looked_at: u32, due: Due) -> Result<Vec<Wake>> {
+    /// Users who have many of the wakes that are looked at, if these are so many that others may lie behind them.
+    fn crowds_among(&mut self, looked_at: u32, due: Due, passed_over: &[UserId]) -> Result<Vec<UserId>> {
+        let found: Vec<UserRow> = sql_query(format!(
+            "{DUE}
+             SELECT user_id FROM due GROUP BY user_id
+             HAVING count(*) > $5 AND (SELECT count(*) FROM due) >= $3"
+        ))
+        .bind::<Timestamptz, _>(bound(due.now))
+        .bind::<Timestamptz, _>(bound(due.last_settled()))
+        .bind::<BigInt, _>(i64::from(looked_at))
+        .bind::<Array<Text>, _>(passed_over.iter().map(UserId::as_str).collect::<Vec<_>>())
+        .bind::<BigInt, _>(i64::from(WAKES_OF_USER_MAX))
+        .load(self.connection)?;
+        rows::all(found)
+    }
+
+    fn wakes_due_among(&mut self, looked_at: u32, due: Due, passed_over: &[UserId]) -> Result<Vec<Wake>> {
         let held: Vec<WakeRow> = sql_query(due_wakes_query())
             .bind::<Timestamptz, _>(bound(due.now))
             .bind::<Timestamptz, _>(bound(due.last_settled()))
             .bind::<BigInt, _>(i64::from(looked_at))
+            .bind::<Array<Text>, _>(passed_over.iter().map(UserId::as_str).collect::<Vec<_>>())
             .bind::<BigInt, _>(i64::from(due.limit))
             .bind::<BigInt, _>(i64::from(WAKES_OF_USER_MAX))
             .load(self.connection)?;

@@ -1,6 +1,6 @@
 //! Wakes, found at the oldest end of what may be taken.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use diesel::QueryResult;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -8,13 +8,14 @@ use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel::{RunQueryDsl, sql_query};
 use domain::ids::{EventId, JobId, UserId};
+use domain::rules::Stretch;
 use domain::time::Timestamp;
 
 use crate::rows;
 use crate::rows::rules::{JobIdRow, WaitingRow, WakeRow, waits_for};
 use crate::sqlite::Tx;
 use crate::sqlite::jobs::key;
-use crate::unit::LOOKED_AT_MAX;
+use crate::unit::{CROWDS_MAX, LOOKED_AT_MAX};
 use crate::{Due, Result, WAKES_OF_USER_MAX, Wake, WakeRows};
 
 const WAKES: &str = "SELECT rule, cause, user_id, cause_at, due_at, waits_for_watermark, job_id FROM wakes";
@@ -22,7 +23,7 @@ const WAKES: &str = "SELECT rule, cause, user_id, cause_at, due_at, waits_for_wa
 // As the indexes say it, or they are not found.
 const AT_ONCE: &str = "job_id IS NULL AND NOT waits_for_watermark";
 const AFTER_WATERMARK: &str = "job_id IS NULL AND waits_for_watermark";
-const AFTER_FILE: &str = "job_id = ?3";
+const AFTER_FILE: &str = "job_id = ?4";
 
 /// Files that have ended and have wakes that are due. From one file to the next it is one step in the index, however many wakes
 /// wait for each.
@@ -105,18 +106,46 @@ impl WakeRows for Tx<'_> {
     }
 
     fn due_wakes(&mut self, due: Due) -> Result<Vec<Wake>> {
-        let found = self.wakes_due_among(due.limit, due)?;
-        let is_all = found.len() < usize::try_from(due.limit).unwrap_or(usize::MAX);
+        let found = self.wakes_due_among(due.limit, due, &[])?;
+        let is_all = due.room_beside(&found) > 0;
         let wakes = fair(found, due.limit);
-        if is_all || wakes.len() >= usize::try_from(due.limit).unwrap_or(usize::MAX) {
+        if is_all || due.room_beside(&wakes) == 0 {
             return Ok(wakes);
         }
-        Ok(fair(self.wakes_due_among(LOOKED_AT_MAX, due)?, due.limit))
+        let (mut held, mut passed_over) = (Vec::new(), Vec::new());
+        for _ in 0..=CROWDS_MAX {
+            let found = self.wakes_due_among(LOOKED_AT_MAX, due, &passed_over)?;
+            let is_all = found.len() < usize::try_from(LOOKED_AT_MAX).unwrap_or(usize::MAX);
+            held.extend(fair(found, due.room_beside(&held)));
+            if is_all || due.room_beside(&held) == 0 {
+                break;
+            }
+            passed_over = users_of(&held);
+        }
+        Ok(held)
     }
 
-    fn lock_users(&mut self, _users: &[UserId]) -> Result<()> {
-        // There is one writer, and this is it.
-        Ok(())
+    fn more_due_wakes(
+        &mut self,
+        user: &UserId,
+        rule: &str,
+        stretch: &Stretch,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Wake>> {
+        let found: Vec<WakeRow> = sql_query(format!(
+            "{WAKES} WHERE user_id = ?1 AND rule = ?2 AND cause_at >= ?3 AND cause_at <= ?4 AND due_at <= ?5
+               AND job_id IS NULL AND NOT waits_for_watermark
+             ORDER BY cause_at LIMIT ?6"
+        ))
+        .bind::<Text, _>(user.as_str())
+        .bind::<Text, _>(rule)
+        .bind::<BigInt, _>(stretch.start().as_micros())
+        .bind::<BigInt, _>(stretch.end().as_micros())
+        .bind::<BigInt, _>(now.as_micros())
+        .bind::<BigInt, _>(i64::from(limit))
+        .load(self.connection)?;
+        rows::all(found)
     }
 
     fn wakes_of(&mut self, user: &UserId, rule: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Wake>> {
@@ -154,16 +183,18 @@ impl WakeRows for Tx<'_> {
     }
 
     fn put_wake(&mut self, wake: &Wake) -> Result<()> {
-        self.drop_wake(&wake.rule, wake.cause)?;
+        self.drop_wakes(&wake.rule, &[wake.cause])?;
         NewWake::of(wake).execute(self.connection)?;
         Ok(())
     }
 
-    fn drop_wake(&mut self, rule: &str, cause: EventId) -> Result<()> {
-        sql_query("DELETE FROM wakes WHERE rule = ?1 AND cause = ?2")
-            .bind::<Text, _>(rule)
-            .bind::<Binary, _>(cause.as_uuid().as_bytes().as_slice())
-            .execute(self.connection)?;
+    fn drop_wakes(&mut self, rule: &str, causes: &[EventId]) -> Result<()> {
+        for cause in causes {
+            sql_query("DELETE FROM wakes WHERE rule = ?1 AND cause = ?2")
+                .bind::<Text, _>(rule)
+                .bind::<Binary, _>(cause.as_uuid().as_bytes().as_slice())
+                .execute(self.connection)?;
+        }
         Ok(())
     }
 
@@ -172,6 +203,11 @@ impl WakeRows for Tx<'_> {
             sql_query("SELECT count(*) AS wakes, min(due_at) AS due_at FROM wakes").get_result(self.connection)?;
         Ok(waiting.into())
     }
+}
+
+fn users_of(wakes: &[Wake]) -> Vec<UserId> {
+    let users: BTreeSet<&UserId> = wakes.iter().map(|wake| &wake.user_id).collect();
+    users.into_iter().cloned().collect()
 }
 
 /// The longest due of these that are not too many of one user.
@@ -188,28 +224,31 @@ fn fair(mut wakes: Vec<Wake>, limit: u32) -> Vec<Wake> {
 }
 
 impl Tx<'_> {
-    fn wakes_due_among(&mut self, looked_at: u32, due: Due) -> Result<Vec<Wake>> {
-        let mut wakes = self.wakes_due(AT_ONCE, due.now, looked_at)?;
-        wakes.extend(self.wakes_due(AFTER_WATERMARK, due.last_settled(), looked_at)?);
-        wakes.extend(self.wakes_after_files(Due {
+    fn wakes_due_among(&mut self, looked_at: u32, due: Due, passed_over: &[UserId]) -> Result<Vec<Wake>> {
+        let passed_over = serde_json::Value::from_iter(passed_over.iter().map(UserId::as_str)).to_string();
+        let mut wakes = self.wakes_due(AT_ONCE, due.now, looked_at, &passed_over)?;
+        wakes.extend(self.wakes_due(AFTER_WATERMARK, due.last_settled(), looked_at, &passed_over)?);
+        let due = Due {
             limit: looked_at,
             ..due
-        })?);
+        };
+        wakes.extend(self.wakes_after_files(due, &passed_over)?);
         wakes.sort_by_key(|wake| wake.due_at);
         wakes.truncate(usize::try_from(looked_at).unwrap_or(usize::MAX));
         Ok(wakes)
     }
 
-    fn wakes_due(&mut self, which: &str, until: Timestamp, limit: u32) -> Result<Vec<Wake>> {
+    fn wakes_due(&mut self, which: &str, until: Timestamp, limit: u32, passed_over: &str) -> Result<Vec<Wake>> {
         let found: Vec<WakeRow> = sql_query(due_query(which))
             .bind::<BigInt, _>(until.as_micros())
             .bind::<BigInt, _>(i64::from(limit))
+            .bind::<Text, _>(passed_over)
             .load(self.connection)?;
         rows::all(found)
     }
 
     /// File by file, the oldest first, until there are enough.
-    fn wakes_after_files(&mut self, due: Due) -> Result<Vec<Wake>> {
+    fn wakes_after_files(&mut self, due: Due, passed_over: &str) -> Result<Vec<Wake>> {
         let ended: Vec<JobIdRow> = sql_query(ENDED_FILES)
             .bind::<BigInt, _>(due.now.as_micros())
             .bind::<BigInt, _>(i64::from(due.limit))
@@ -223,6 +262,7 @@ impl Tx<'_> {
             let of_file: Vec<WakeRow> = sql_query(due_query(AFTER_FILE))
                 .bind::<BigInt, _>(due.now.as_micros())
                 .bind::<BigInt, _>(room)
+                .bind::<Text, _>(passed_over)
                 .bind::<Binary, _>(key(job))
                 .load(self.connection)?;
             found.extend(of_file);
@@ -232,7 +272,9 @@ impl Tx<'_> {
 }
 
 fn due_query(which: &str) -> String {
-    format!("{WAKES} WHERE {which} AND due_at <= ?1 ORDER BY due_at LIMIT ?2")
+    format!(
+        "{WAKES} WHERE {which} AND due_at <= ?1 AND user_id NOT IN (SELECT value FROM json_each(?3)) ORDER BY due_at LIMIT ?2"
+    )
 }
 
 #[cfg(test)]
@@ -267,12 +309,15 @@ mod tests {
         sqlite.migrate().unwrap();
         for (which, index) in [(AT_ONCE, "wakes_at_once"), (AFTER_WATERMARK, "wakes_after_watermark")] {
             let plan = plan(&sqlite, &due_query(which));
-            assert_eq!(plan, format!("SEARCH wakes USING INDEX {index} (due_at<?)"));
+            assert!(
+                plan.starts_with(&format!("SEARCH wakes USING INDEX {index} (due_at<?);")),
+                "{plan}"
+            );
         }
         let of_file = plan(&sqlite, &due_query(AFTER_FILE));
-        assert_eq!(
-            of_file,
-            "SEARCH wakes USING INDEX wakes_after_file (job_id=? AND due_at<?)"
+        assert!(
+            of_file.starts_with("SEARCH wakes USING INDEX wakes_after_file (job_id=? AND due_at<?);"),
+            "{of_file}"
         );
         let ended = plan(&sqlite, ENDED_FILES);
         assert!(!ended.contains("SCAN wakes") && !ended.contains("SCAN w "), "{ended}");

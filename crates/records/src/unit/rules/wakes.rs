@@ -1,6 +1,7 @@
 //! Wakes: who is to be looked at again by which rule, and when.
 
 use domain::ids::{EventId, JobId, UserId};
+use domain::rules::Stretch;
 use domain::time::Timestamp;
 
 use crate::Result;
@@ -8,8 +9,11 @@ use crate::Result;
 /// So many wakes of one user are held at once, however many are due: nobody waits behind one user alone.
 pub const WAKES_OF_USER_MAX: u32 = 50;
 
-/// So many of the longest due wakes are looked at to find those of other users, where a few users have almost all of them.
+/// So many of the longest due wakes are looked at to find those of other users, where a few users have almost all of them. Whoever
+/// fills even that is passed over, and the look begins again behind.
 pub(crate) const LOOKED_AT_MAX: u32 = 20_000;
+/// So often.
+pub(crate) const CROWDS_MAX: usize = 10;
 
 /// A reason to look at a user again: an event that a rule names, now; or its time has run out, later.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +57,11 @@ impl Due {
             .map_or(out_of_patience, |watermark| watermark.max(out_of_patience))
             .min(self.now)
     }
+
+    /// How many more may be held.
+    pub(crate) fn room_beside(self, held: &[Wake]) -> u32 {
+        self.limit.saturating_sub(u32::try_from(held.len()).unwrap_or(u32::MAX))
+    }
 }
 
 pub trait WakeRows {
@@ -62,8 +71,16 @@ pub trait WakeRows {
     /// are left out: whoever holds a user may write all of the user's wakes, and nobody waits for anybody. No more than
     /// [`WAKES_OF_USER_MAX`] are of one user.
     fn due_wakes(&mut self, due: Due) -> Result<Vec<Wake>>;
-    /// Holds users until the end of the unit; sorted and distinct.
-    fn lock_users(&mut self, users: &[UserId]) -> Result<()>;
+    /// Holds more wakes of a locked user and a rule that wait for nothing and are due, whose causes happened in a stretch, both
+    /// ends included. Those that somebody writes at this moment are left out, and those that are held already are among them.
+    fn more_due_wakes(
+        &mut self,
+        user: &UserId,
+        rule: &str,
+        stretch: &Stretch,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Wake>>;
     /// The wakes of a locked user and a rule whose causes happened in a stretch, both ends included, by the time of the cause.
     fn wakes_of(&mut self, user: &UserId, rule: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Wake>>;
     /// The timers of a locked user and a rule that wait for nothing but their time, which comes after `due_after`: those whose
@@ -78,7 +95,7 @@ pub trait WakeRows {
     ) -> Result<Vec<Wake>>;
     /// Writes a wake of a locked user anew, in place of the one with its rule and cause.
     fn put_wake(&mut self, wake: &Wake) -> Result<()>;
-    fn drop_wake(&mut self, rule: &str, cause: EventId) -> Result<()>;
-    /// How many wakes there are, and when the longest due one was due.
+    fn drop_wakes(&mut self, rule: &str, causes: &[EventId]) -> Result<()>;
+    /// How many wakes there are, and when the longest due one was due. Every row is read: for people who look.
     fn wakes_waiting(&mut self) -> Result<(u64, Option<Timestamp>)>;
 }
