@@ -149,6 +149,8 @@ impl Evaluator {
 #[derive(Clone, Copy, Debug)]
 struct Clock {
     now: Timestamp,
+    /// What was due before this, or was accepted with a file, has been waited for long enough. A file is never the reason
+    /// that a message is suppressed: it holds back only what became due after its acceptance, and so no longer than itself.
     patience_ended: Timestamp,
 }
 
@@ -181,7 +183,7 @@ impl Clock {
 /// One transaction of an evaluator, which holds the wakes and their users from the first statement to the last. The watermark
 /// is read before them: what it says was applied before is seen by all that is read later.
 fn evaluate(unit: &mut dyn Unit, settings: &Settings, clock: Clock, limit: u32) -> records::Result<Tally> {
-    let watermark = unit.watermark(ALIVE_WITHIN)?;
+    let watermark = unit.watermark(ALIVE_WITHIN, clock.patience_ended)?;
     let wakes = unit.due_wakes(clock.due(watermark, limit))?;
     let mut tally = Tally {
         wakes: u32::try_from(wakes.len()).unwrap_or(u32::MAX),
@@ -197,7 +199,7 @@ fn evaluate(unit: &mut dyn Unit, settings: &Settings, clock: Clock, limit: u32) 
 }
 
 fn defer_first(unit: &mut dyn Unit, clock: Clock) -> records::Result<Vec<Wake>> {
-    let watermark = unit.watermark(ALIVE_WITHIN)?;
+    let watermark = unit.watermark(ALIVE_WITHIN, clock.patience_ended)?;
     let wakes = unit.due_wakes(clock.due(watermark, 1))?;
     for wake in &wakes {
         unit.put_wake(&Wake {

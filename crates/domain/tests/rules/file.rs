@@ -55,6 +55,17 @@ fn the_default_file_holds_the_three_rules() {
 }
 
 #[test]
+fn a_rule_says_what_it_needs() {
+    let needs = |rule: &Rule| (rule.waits_for_time(), rule.asks_for_stream_limit());
+    let rules = Rules::default();
+    let of_all: Vec<_> = rules.all().iter().map(needs).collect();
+    assert_eq!(of_all, [(false, false), (true, false), (false, true)]);
+    let with_a_number = Rules::default_file().replace("more_than = \"limit\"", "more_than = 2");
+    let rules = Rules::parse(&with_a_number).unwrap();
+    assert_eq!(needs(rules.named("too-many-streams").unwrap()), (false, false));
+}
+
+#[test]
 fn a_rule_is_written_again_with_every_default() {
     let rule = Rule::parse(DURATION).unwrap();
     let json = r#"{"name":"long","kind":"duration","start":"begun","finish":"done","cancel":[],"longer_than":"90s","at_most":"2h","message":"{seconds} s"}"#;

@@ -1,13 +1,15 @@
 //! What rules make of events: one outcome, in whatever order, frames and repetition the events come, by however many workers.
 
+mod many;
+mod waiting;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::event::Event;
 use domain::ids::EventId;
-use domain::job::JobOptions;
-use domain::notification::{Notification, NotificationState, Suppression};
+use domain::notification::{Notification, NotificationState};
 use domain::rules::Rules;
 use domain::time::Timestamp;
 use rand::seq::SliceRandom as _;
@@ -26,13 +28,7 @@ in_both_modes!(
     the_five_events_make_two_messages_in_any_order,
     a_timer_outlives_the_worker_that_set_it,
     a_start_in_time_takes_the_reminder_back,
-    a_file_tells_nobody_until_its_events_come_live,
-    a_file_that_is_meant_to_tell_does_so_when_it_is_done,
-    nothing_leaves_while_older_events_may_wait,
-    what_waited_for_too_long_is_suppressed,
     a_user_above_her_own_limit_of_streams_is_told_of,
-    a_user_with_thousands_of_timers_keeps_nobody_waiting,
-    one_event_sets_off_more_timers_than_are_looked_at_at_once,
     events_that_no_rule_names_wake_nobody,
 );
 
@@ -361,107 +357,6 @@ async fn a_start_in_time_takes_the_reminder_back(bed: Bed) {
     assert_eq!((messages(&bed).len(), received(&bed).len()), (1, 0));
 }
 
-fn lines_of(events: &[Event]) -> String {
-    events
-        .iter()
-        .map(|event| serde_json::to_string(event).unwrap() + "\n")
-        .collect()
-}
-
-async fn a_file_tells_nobody_until_its_events_come_live(bed: Bed) {
-    let training = [started("ada", 0), finished("ada", 36)];
-    let working = bed.work_with(settings(&bed));
-    let id = bed
-        .upload(lines_of(&training).as_bytes(), u64::MAX, JobOptions::default())
-        .await;
-    bed.hint(id).await;
-    bed.until_completed(id).await;
-    let messages = until_quiet(&bed, 2).await;
-    assert_eq!(messages.len(), 1);
-    assert_eq!(
-        (messages[0].state, messages[0].suppression),
-        (NotificationState::Suppressed, Some(Suppression::Imported))
-    );
-    assert_eq!(received(&bed), Vec::<String>::new());
-
-    bed.publish(&training[1..]).await;
-    let delivered = until_one_is(&bed, NotificationState::Delivered).await;
-    working.stop().await;
-    assert_eq!(received(&bed), [delivered.id.to_string()]);
-    assert_eq!((delivered.cause, bed.events().len()), (training[0].event_id, 2));
-}
-
-async fn a_file_that_is_meant_to_tell_does_so_when_it_is_done(bed: Bed) {
-    let training = [started("ada", 0), finished("ada", 36)];
-    let options = JobOptions {
-        notify: true,
-        line_delay_ms_max: 20,
-        ..JobOptions::default()
-    };
-    // Long enough that the message waits for the file and not the file for the message.
-    let file = lines_of(&training) + &crate::bed::lines(100);
-    let working = bed.work_with(settings(&bed));
-    let id = bed.upload(file.as_bytes(), u64::MAX, options).await;
-    bed.hint(id).await;
-    let messages = async || {
-        until_one_is(&bed, NotificationState::Delivered).await;
-        messages(&bed)
-    };
-    let messages = messages().await;
-    assert!(bed.job(id).progress.status.is_final(), "the file was done before");
-    working.stop().await;
-    assert_eq!(messages.len(), 1);
-    assert_eq!(received(&bed), [messages[0].id.to_string()]);
-}
-
-/// Says for somebody else that it holds events of long ago.
-fn hold_back(bed: &Bed) {
-    let note = |unit: &mut dyn records::Unit| unit.note_watermark("slow", Timestamp::from_micros(1));
-    bed.records.run(Class::Background, note).unwrap();
-}
-
-async fn nothing_leaves_while_older_events_may_wait(bed: Bed) {
-    hold_back(&bed);
-    let working = bed.work_with(settings(&bed));
-    bed.publish(&[started("ada", 0), finished("ada", 36)]).await;
-    let held = until_one_is(&bed, NotificationState::Held).await;
-    let is_time = async || chrono_now() > held.send_at.as_micros() + 1_000_000;
-    eventually("its time has come", is_time).await;
-    assert_eq!(messages(&bed), std::slice::from_ref(&held));
-    let let_go_at = Timestamp::from_micros(chrono_now());
-    bed.records
-        .run(Class::Background, |unit| unit.forget_watermark("slow"))
-        .unwrap();
-    let delivered = until_one_is(&bed, NotificationState::Delivered).await;
-    working.stop().await;
-    assert_eq!(delivered.id, held.id);
-    assert!(delivered.delivered_at.unwrap() >= let_go_at);
-}
-
-async fn what_waited_for_too_long_is_suppressed(bed: Bed) {
-    hold_back(&bed);
-    let impatient = settings(&bed);
-    let working = bed.work_with(Settings {
-        notify: Notify {
-            patience: Duration::from_millis(500),
-            ..impatient.notify
-        },
-        ..impatient
-    });
-    bed.publish(&[started("ada", 0), finished("ada", 36)]).await;
-    let suppressed = until_one_is(&bed, NotificationState::Suppressed).await;
-    assert_eq!(suppressed.suppression, Some(Suppression::Backlog));
-    bed.records
-        .run(Class::Background, |unit| unit.forget_watermark("slow"))
-        .unwrap();
-    // It stays so, also when the same is told again.
-    bed.publish(&[finished("ada", 40)]).await;
-    let messages = until_quiet(&bed, 3).await;
-    working.stop().await;
-    assert_eq!(messages, [suppressed]);
-    assert_eq!(received(&bed), Vec::<String>::new());
-}
-
 async fn a_user_above_her_own_limit_of_streams_is_told_of(bed: Bed) {
     let ada = "ada".parse().unwrap();
     bed.records
@@ -491,62 +386,6 @@ async fn a_user_above_her_own_limit_of_streams_is_told_of(bed: Bed) {
         ("ada", hers[3].event_id)
     );
     assert_eq!(messages[0].message, "2 streams at once on one account.");
-}
-
-/// Launches so far apart that each is a cause, each on a device of its own: none moves the clock of another.
-fn launched_on_many_devices(user: &str, count: i64) -> Vec<Event> {
-    let launch = |number: i64| Event {
-        device_id: Some(format!("device-{number}").parse().unwrap()),
-        ..launched(user, 21 * number)
-    };
-    (0..count).map(launch).collect()
-}
-
-async fn a_user_with_thousands_of_timers_keeps_nobody_waiting(bed: Bed) {
-    const TIMERS: i64 = 1_500;
-    let working = bed.work_with(settings(&bed));
-    for launches in launched_on_many_devices("busy", TIMERS).chunks(500) {
-        bed.publish(launches).await;
-    }
-    bed.publish(&[started("ada", 0), finished("ada", 36)]).await;
-    let delivered = until_one_is(&bed, NotificationState::Delivered).await;
-    assert_eq!(delivered.user_id.as_str(), "ada");
-    let last = launched_on_many_devices("busy", TIMERS).pop().unwrap();
-    // Her own time goes on as well.
-    bed.publish(&[Event {
-        timestamp: last.timestamp.plus_micros(3_600_000_000),
-        device_id: last.device_id,
-        ..launched("busy", 0)
-    }])
-    .await;
-    let is_told = async || messages(&bed).iter().any(|told| told.user_id.as_str() == "busy");
-    eventually("she is told", is_told).await;
-    working.stop().await;
-    assert_eq!(messages(&bed).len(), 2);
-}
-
-async fn one_event_sets_off_more_timers_than_are_looked_at_at_once(bed: Bed) {
-    const TIMERS: i64 = 350;
-    let launches = launched_on_many_devices("ada", TIMERS);
-    let working = bed.work_with(settings(&bed));
-    bed.publish(&launches).await;
-    bed.until_stored(launches.len()).await;
-    let all_wait = async || {
-        let due = bed.records.run(Class::Reads, |unit| unit.wakes_waiting()).unwrap().1;
-        due.is_some_and(|due| due.as_micros() > chrono_now())
-    };
-    eventually("all wait for their time", all_wait).await;
-    assert_eq!(messages(&bed), []);
-    // It names no device, so it may be of any.
-    let later = Event {
-        device_id: None,
-        ..happened("ada", "training_program_started", then(21 * TIMERS))
-    };
-    bed.publish(&[later]).await;
-    let messages = until_quiet(&bed, launches.len() + 1).await;
-    working.stop().await;
-    let told: BTreeSet<EventId> = messages.iter().map(|message| message.cause).collect();
-    assert_eq!(told, launches.iter().map(|launch| launch.event_id).collect());
 }
 
 async fn events_that_no_rule_names_wake_nobody(bed: Bed) {

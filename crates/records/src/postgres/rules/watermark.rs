@@ -6,6 +6,7 @@ use diesel::sql_types::{BigInt, Text, Timestamptz};
 use diesel::{RunQueryDsl, sql_query};
 use domain::time::Timestamp;
 
+use super::bound;
 use crate::postgres::Tx;
 use crate::postgres::jobs::time;
 use crate::rows::micros;
@@ -35,17 +36,19 @@ impl WatermarkRows for Tx<'_> {
         Ok(())
     }
 
-    fn watermark(&mut self, alive_within: Duration) -> Result<Option<Timestamp>> {
+    fn watermark(&mut self, alive_within: Duration, files_since: Timestamp) -> Result<Option<Timestamp>> {
         let applied: TimeRow = sql_query(
             "SELECT (extract(epoch FROM
                         CASE WHEN w.accepted_before IS NOT NULL THEN
-                            least(w.accepted_before, (SELECT min(j.created_at) FROM jobs j
-                                                      WHERE j.status IN ('queued', 'processing') AND j.notify))
+                            least(w.accepted_before,
+                                  (SELECT min(s.reached_at) FROM jobs j JOIN job_stages s ON s.job_id = j.job_id AND s.stage = 0
+                                   WHERE j.status IN ('queued', 'processing') AND j.notify AND s.reached_at >= $2))
                         END) * 1000000)::bigint AS at
              FROM (SELECT min(accepted_before) AS accepted_before FROM watermarks
                    WHERE seen_at >= clock_timestamp() - $1 * interval '1 microsecond') w",
         )
         .bind::<BigInt, _>(micros(alive_within))
+        .bind::<Timestamptz, _>(bound(files_since))
         .get_result(self.connection)?;
         Ok(applied.into())
     }

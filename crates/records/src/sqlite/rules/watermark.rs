@@ -33,14 +33,16 @@ impl WatermarkRows for Tx<'_> {
         Ok(())
     }
 
-    fn watermark(&mut self, alive_within: Duration) -> Result<Option<Timestamp>> {
+    fn watermark(&mut self, alive_within: Duration, files_since: Timestamp) -> Result<Option<Timestamp>> {
         let applied: TimeRow = sql_query(
             "SELECT min(w.accepted_before,
-                        coalesce((SELECT min(j.created_at) FROM jobs j
-                                  WHERE j.status IN ('queued', 'processing') AND j.notify), w.accepted_before)) AS at
+                        coalesce((SELECT min(s.reached_at) FROM jobs j JOIN job_stages s ON s.job_id = j.job_id AND s.stage = 0
+                                  WHERE j.status IN ('queued', 'processing') AND j.notify AND s.reached_at >= ?2),
+                                 w.accepted_before)) AS at
              FROM (SELECT min(accepted_before) AS accepted_before FROM watermarks WHERE seen_at >= ?1) w",
         )
         .bind::<BigInt, _>(now_micros() - micros(alive_within))
+        .bind::<BigInt, _>(files_since.as_micros())
         .get_result(self.connection)?;
         Ok(applied.into())
     }

@@ -15,6 +15,7 @@ pub trait WatermarkRows {
     /// A worker leaves in good order.
     fn forget_watermark(&mut self, worker: &str) -> Result<()>;
     /// All that was accepted before this has been applied, as far as the workers say that gave a sign of life within
-    /// `alive_within`, and the files that are meant to be told of; `None`: there is no such worker.
-    fn watermark(&mut self, alive_within: Duration) -> Result<Option<Timestamp>>;
+    /// `alive_within`; `None`: there is no such worker. Open files that are meant to be told of count as well, if they were
+    /// accepted at `files_since` or later: older ones have been waited for long enough.
+    fn watermark(&mut self, alive_within: Duration, files_since: Timestamp) -> Result<Option<Timestamp>>;
 }
