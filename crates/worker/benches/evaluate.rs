@@ -160,7 +160,7 @@ mod postgres {
                      SELECT 'no-training-after-launch', gen_random_uuid(), 'waiting-' || n, now(),
                             now() + interval '10 hours' + n * interval '1 microsecond', false, NULL
                      FROM generate_series(1, {}) n;
-                     VACUUM ANALYZE wakes",
+                     ANALYZE wakes",
                     self.timers
                 ))
                 .unwrap();
