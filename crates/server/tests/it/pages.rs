@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::examples::{Block, Example, PRINTED_URL, alike, examples_of, shell, unanswered, values, without_numbers};
-use crate::harness::{PATIENCE, Place, Server, http, ran};
+use crate::harness::{PATIENCE, Place, Server, http, ran, until};
 
 /// What can be typed on these pages needs Docker, other servers, much time, or a window.
 const NOT_TYPED: [&str; 6] = [
@@ -81,6 +81,24 @@ impl Reader {
         let mut examples = examples_of(README);
         let example = examples.find(|example| example.commands.starts_with(beginning));
         self.types(example.unwrap().commands)
+    }
+
+    /// Until a read of this path says so.
+    fn waits_for(&self, word: &str, path: &str) {
+        self.types(&format!(
+            "until curl '{PRINTED_URL}{path}' | grep -q '{word}'; do sleep 0.1; done"
+        ));
+    }
+
+    /// The five events of the tour.
+    fn trains(&self) {
+        self.types_of_the_readme("curl -s --data-binary @- http://127.0.0.1:8000/v1/event <<");
+        for (user, last) in [("foo1", "finished"), ("foo2", "cancelled")] {
+            self.waits_for(
+                &format!("training_program_{last}"),
+                &format!("/v1/events?user_id={user}"),
+            );
+        }
     }
 
     /// Uploads a file, and calls its job as the page does.
@@ -227,7 +245,7 @@ fn assert_answered(page: &'static str, known: &[&str]) {
 fn the_page_of_the_interface_answers_what_it_says() {
     let mut reader = Reader::new(HELD);
     reader.types_of_the_readme("cat > app.jsonl");
-    reader.types_of_the_readme("curl -s --data-binary @- http://127.0.0.1:8000/v1/event <<");
+    reader.trains();
     reader.place.write("bad.jsonl", "{broken\n{bad\n");
     reader.place.write("slow.jsonl", "{\"message\":\"one\"}\n".repeat(300));
     reader.uploads("app.jsonl", "", "01a1f8f8-733a-7226-93c4-73c6d51ffb22");
@@ -287,8 +305,7 @@ fn the_page_of_streams_answers_what_it_says() {
 #[test]
 fn the_page_of_rules_answers_what_it_says() {
     let mut reader = Reader::new(HELD);
-    reader.types_of_the_readme("curl -s --data-binary @- http://127.0.0.1:8000/v1/event <<");
-    reader.types("curl 'http://127.0.0.1:8000/v1/events?user_id=foo2&limit=1'");
+    reader.trains();
     reader.reads(RULES);
     assert_answered(RULES, &[]);
 }
@@ -297,7 +314,7 @@ fn the_page_of_rules_answers_what_it_says() {
 fn the_page_of_watch_time_answers_what_it_says() {
     let mut reader = Reader::new(HELD);
     reader.types(&heartbeats(&[("ada", 4_500.0, 0), ("ada", 4_510.0, 10)]));
-    reader.types("curl http://127.0.0.1:8000/v1/users/ada/watch-time");
+    reader.waits_for("\"heartbeats\":2", "/v1/users/ada/watch-time");
     reader.reads(WATCH_TIME);
     assert_answered(WATCH_TIME, &[]);
 }
@@ -306,10 +323,14 @@ fn the_page_of_watch_time_answers_what_it_says() {
 fn the_page_of_operations_answers_what_it_says() {
     let mut reader = Reader::new(AT_ONCE);
     reader.types_of_the_readme("cat > app.jsonl");
-    reader.types_of_the_readme("curl -s --data-binary @- http://127.0.0.1:8000/v1/event <<");
+    reader.trains();
     reader.types("event-horizon upload app.jsonl --follow");
-    let told = "test 2 = $(curl 'http://127.0.0.1:8000/api/v1/notifications?state=delivered' | grep -o notification_id | wc -l)";
-    reader.types(&format!("until {told}; do sleep 0.1; done"));
+    for user in ["foo1", "foo2"] {
+        reader.waits_for(
+            "delivered",
+            &format!("/api/v1/notifications?state=delivered&user_id={user}"),
+        );
+    }
     reader.reads(OPERATIONS);
     assert_answered(OPERATIONS, &[]);
 }
@@ -330,14 +351,14 @@ async fn older_shapes_come_out_as_the_page_of_events_says() {
         let url = reader.server().at("/v1/events");
         let posted: Value = http().post(&url).json(sent).send().await.unwrap().json().await.unwrap();
         let id = posted["event_id"].as_str().unwrap();
-        let mut stored: Value = http()
-            .get(format!("{url}/{id}"))
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
+        let mut stored: Value = until(async || {
+            let answer = http().get(format!("{url}/{id}")).send().await.unwrap();
+            answer.error_for_status()
+        })
+        .await
+        .json()
+        .await
+        .unwrap();
         for decided_here in ["event_id", "received_at"] {
             stored[decided_here] = expected[decided_here].clone();
         }

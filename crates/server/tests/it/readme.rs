@@ -132,7 +132,7 @@ const BEFORE_THE_TABLE: &str = r#"
 curl -s -d '[{"user":"ada","slug":"big-buck-bunny","at":4500},
     {"user_id":"ada","type":"training_program_started","training_program_id":"7","time_stamp":"2021-02-28 16:00:00"},
     {"user_id":"ada","type":"training_program_finished","training_program_id":"7","time_stamp":"2021-02-28 17:00:00"}]' $server/v1/events
-event=$(curl -s "$server/v1/events?user_id=ada&event_type=watch" | grep -o '"event_id":"[^"]*' | cut -d'"' -f4)
+until event=$(curl -s "$server/v1/events?user_id=ada&event_type=watch" | grep -o '"event_id":"[^"]*' | cut -d'"' -f4) && test -n "$event"; do sleep 0.1; done
 echo '{"message":"refused"}' > app.jsonl
 job=$(curl -s -F file=@app.jsonl $server/api/v1/files/upload | grep -o '"job_id":"[^"]*' | cut -d'"' -f4)
 until curl -s $server/api/v1/jobs/$job | grep -q '"status":"completed"'; do sleep 0.1; done
