@@ -13,9 +13,10 @@ in_both_modes!(
     the_room_is_a_figure_too,
 );
 
+/// None also where the look took too long.
 async fn replicas(stack: &Stack) -> Vec<Value> {
     let system = stack.get("/api/v1/system").await;
-    system["replicas"].as_array().expect("the database is up").clone()
+    system["replicas"].as_array().cloned().unwrap_or_default()
 }
 
 fn names(replicas: &[Value]) -> BTreeSet<&str> {
@@ -75,7 +76,13 @@ async fn what_is_kept_takes_room(stack: Stack) {
     let file_bytes = content.len();
     let id = stack.upload(content, "").await;
     stack.until_ended(&id).await;
-    let storage = stack.get("/api/v1/system").await["storage"].take();
+    // A look that takes too long on a busy machine is made again.
+    let storage = until(async || {
+        let storage = stack.get("/api/v1/system").await["storage"].take();
+        let is_known = storage["database_bytes"].is_u64() && storage["files"].is_u64();
+        if is_known { Ok(storage) } else { Err(storage) }
+    })
+    .await;
     assert_eq!(
         json!([storage["files"], storage["files_bytes"]]),
         json!([1, file_bytes]),
@@ -99,34 +106,68 @@ async fn what_is_kept_takes_room(stack: Stack) {
 }
 
 async fn the_room_is_a_figure_too(stack: Stack) {
-    let figures = stack.client.get(stack.at("/metrics")).send().await.unwrap();
-    let figures = figures.text().await.unwrap();
-    for of in ["database", "files"] {
-        let figure = format!("eh_storage_bytes{{of=\"{of}\"}}");
-        assert!(figures.contains(&figure), "{figure}\n{figures}");
-    }
+    until(async || {
+        let figures = stack.client.get(stack.at("/metrics")).send().await.unwrap();
+        let figures = figures.text().await.unwrap();
+        let has = |of: &str| figures.contains(&format!("eh_storage_bytes{{of=\"{of}\"}}"));
+        if has("database") && has("files") {
+            Ok(())
+        } else {
+            Err(figures)
+        }
+    })
+    .await;
 }
 
 /// A process that is alone need not wait to learn that the one before it is gone.
 #[tokio::test]
-async fn one_that_was_killed_is_gone_when_the_next_one_begins() {
+async fn one_that_was_killed_is_gone_when_the_next_one_is_seen() {
     let place = Place::new();
-    let known = async |server: &Server| {
-        let url = server.at("/api/v1/system");
+    let seen_beside = async |server: &Server, known: &[Value]| {
         until(async || {
-            let system: Value = http().get(&url).send().await.unwrap().json().await.unwrap();
+            let system = http().get(server.at("/api/v1/system")).send().await.unwrap();
+            let system: Value = system.json().await.unwrap();
             match system["replicas"].as_array() {
-                Some(found) if !found.is_empty() => Ok(found.clone()),
+                Some(found) if !names(found).is_subset(&names(known)) => Ok(found.clone()),
                 _ => Err(system),
             }
         })
         .await
     };
     let mut server = place.serve();
-    let first = known(&server).await;
+    let first = seen_beside(&server, &[]).await;
     server.signal("KILL");
     server.wait_for_end();
-    let second = known(&place.serve()).await;
-    assert_eq!((first.len(), second.len()), (1, 1));
-    assert_ne!(first[0]["name"], second[0]["name"]);
+    let second = seen_beside(&place.serve(), &first).await;
+    assert_eq!((first.len(), second.len()), (1, 1), "{second:?}");
+}
+
+/// A door with neither database nor broker still says how it is.
+#[cfg(feature = "services")]
+#[tokio::test]
+async fn what_nobody_can_be_asked_is_null() {
+    let place = Place::new();
+    let settings = [
+        "ingest",
+        "--bind",
+        "127.0.0.1:0",
+        "--queue-url",
+        "amqp://127.0.0.1:1",
+        "--database-url",
+        "postgres://nobody@127.0.0.1:1/nowhere",
+    ];
+    let server = Server::start(&mut place.command(&settings));
+    let system = http().get(server.at("/api/v1/system")).send().await.unwrap();
+    let system: Value = system.json().await.unwrap();
+    assert_eq!(
+        json!([system["status"], system["replicas"]]),
+        json!(["degraded", null]),
+        "{system}"
+    );
+    for unknown in ["database_bytes", "events_bytes", "queue_bytes", "files", "files_bytes"] {
+        assert_eq!(system["storage"][unknown], Value::Null, "{system}");
+    }
+    // The files of uploads lie in the data folder.
+    assert!(system["storage"]["disk_free_bytes"].is_u64(), "{system}");
+    assert_eq!(server.terminate().code(), Some(0));
 }
