@@ -15,6 +15,7 @@ use crate::postgres::Tx;
 use crate::postgres::jobs::time;
 use crate::rows::rules::{HappenedRow, happened_in};
 use crate::rows::{self, CountRow, UserRow};
+use crate::statement::statement;
 use crate::{EvidenceRows, Result};
 
 /// A repeat may say another time than the event that is stored, so it is looked for where its key says, or its id. Held in the
@@ -46,7 +47,7 @@ impl EvidenceRows for Tx<'_> {
         stretch: &Stretch,
         rows_max: u32,
     ) -> Result<Option<Vec<Happened>>> {
-        let found: Vec<HappenedRow> = sql_query(
+        let found: Vec<HappenedRow> = statement(
             "SELECT body, live, uuid_send(job_id) AS job_id FROM events
              WHERE user_id = $1 AND occurred_at >= $2 AND occurred_at <= $3 AND event_type = ANY($4)
              LIMIT $5",
@@ -88,7 +89,7 @@ impl EvidenceRows for Tx<'_> {
         }
         let ids = events.iter().map(|event| event.event_id.as_uuid());
         let stamps = events.iter().map(|event| event.event_id.stamped_at().map(time));
-        let made: Vec<EventIdRow> = sql_query(MAKE_LIVE)
+        let made: Vec<EventIdRow> = statement(MAKE_LIVE)
             .bind::<Array<SqlUuid>, _>(ids.collect::<Vec<_>>())
             .bind::<Array<Nullable<Timestamptz>>, _>(stamps.collect::<Vec<_>>())
             .load(self.connection)?;
@@ -100,7 +101,7 @@ impl EvidenceRows for Tx<'_> {
     }
 
     fn has_ended(&mut self, job: JobId) -> Result<bool> {
-        let open: CountRow = sql_query(
+        let open: CountRow = statement(
             "SELECT count(*) AS n FROM jobs WHERE job_id = $1 AND status IN ('receiving', 'queued', 'processing')",
         )
         .bind::<SqlUuid, _>(job.as_uuid())

@@ -13,6 +13,7 @@ use crate::postgres::Tx;
 use crate::postgres::jobs::time;
 use crate::rows;
 use crate::rows::rules::{NotificationRow, NotificationStateRow, Try};
+use crate::statement::statement;
 use crate::{NotificationFilter, NotificationRows, Result, Tried};
 
 macro_rules! columns {
@@ -26,7 +27,12 @@ macro_rules! columns {
     };
 }
 
-const NOTIFICATIONS: &str = concat!("SELECT ", columns!(), " FROM notifications n");
+/// Notifications, and behind them which.
+macro_rules! notifications {
+    ($which:literal) => {
+        concat!("SELECT ", columns!(), " FROM notifications n ", $which)
+    };
+}
 
 /// Those that somebody else takes at the same time are passed over.
 const TAKE: &str = concat!(
@@ -48,8 +54,8 @@ impl NotificationRows for Tx<'_> {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Notification>> {
-        let found: Vec<NotificationRow> = sql_query(format!(
-            "{NOTIFICATIONS} WHERE n.user_id = $1 AND n.rule = $2 AND n.cause_at >= $3 AND n.cause_at <= $4
+        let found: Vec<NotificationRow> = statement(notifications!(
+            "WHERE n.user_id = $1 AND n.rule = $2 AND n.cause_at >= $3 AND n.cause_at <= $4
              ORDER BY n.cause_at, n.cause"
         ))
         .bind::<Text, _>(user.as_str())
@@ -61,7 +67,7 @@ impl NotificationRows for Tx<'_> {
     }
 
     fn put_notification(&mut self, notification: &Notification) -> Result<()> {
-        sql_query(
+        statement(
             "INSERT INTO notifications
                  (notification_id, rule, user_id, cause, cause_at, state, suppression, message, data, created_at, send_at,
                   attempts, next_try_at, delivered_at, last_error)
@@ -92,7 +98,7 @@ impl NotificationRows for Tx<'_> {
     }
 
     fn notification(&mut self, id: NotificationId) -> Result<Option<Notification>> {
-        let found: Option<NotificationRow> = sql_query(format!("{NOTIFICATIONS} WHERE n.notification_id = $1"))
+        let found: Option<NotificationRow> = statement(notifications!("WHERE n.notification_id = $1"))
             .bind::<SqlUuid, _>(id.as_uuid())
             .get_result(self.connection)
             .optional()?;
@@ -100,8 +106,8 @@ impl NotificationRows for Tx<'_> {
     }
 
     fn notifications(&mut self, filter: &NotificationFilter) -> Result<Vec<Notification>> {
-        let found: Vec<NotificationRow> = sql_query(format!(
-            "{NOTIFICATIONS}
+        let found: Vec<NotificationRow> = sql_query(notifications!(
+            "
              WHERE ($1 IS NULL OR n.state = $1) AND ($2 IS NULL OR n.user_id = $2)
                AND ($3 IS NULL OR (n.created_at, n.notification_id) < ($3, $4))
              ORDER BY n.created_at DESC, n.notification_id DESC LIMIT $5"
@@ -123,7 +129,7 @@ impl NotificationRows for Tx<'_> {
     }
 
     fn take_deliveries(&mut self, now: Timestamp, lease: Duration, limit: u32) -> Result<Vec<Notification>> {
-        let taken: Vec<NotificationRow> = sql_query(TAKE)
+        let taken: Vec<NotificationRow> = statement(TAKE)
             .bind::<Timestamptz, _>(time(now))
             .bind::<Timestamptz, _>(time(now.plus(lease)))
             .bind::<BigInt, _>(i64::from(limit))

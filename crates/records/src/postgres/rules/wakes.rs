@@ -11,14 +11,32 @@ use crate::postgres::Tx;
 use crate::postgres::jobs::time;
 use crate::rows::UserRow;
 use crate::rows::rules::{WaitingRow, WakeRow, waits_for};
+use crate::statement::statement;
 use crate::unit::{CROWDS_MAX, LOOKED_AT_MAX};
 use crate::{Due, Result, WAKES_OF_USER_MAX, Wake, WakeRows, rows};
 
-const WAKES: &str = "
+/// Wakes, and behind them which.
+macro_rules! wakes {
+    ($which:literal) => {
+        concat!("
     SELECT w.rule, uuid_send(w.cause) AS cause, w.user_id, (extract(epoch FROM w.cause_at) * 1000000)::bigint AS cause_at,
            (extract(epoch FROM w.due_at) * 1000000)::bigint AS due_at, w.waits_for_watermark,
            uuid_send(w.job_id) AS job_id
-    FROM wakes w";
+    FROM wakes w", $which)
+    };
+}
+
+/// `instead` is what becomes of a wake that is there already.
+macro_rules! writing {
+    ($instead:literal) => {
+        concat!(
+            "INSERT INTO wakes (rule, cause, user_id, cause_at, due_at, waits_for_watermark, job_id)
+             SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (rule, cause) DO UPDATE SET ",
+            $instead
+        )
+    };
+}
 
 /// So many wakes are looked at for each one that is wanted: some are of users whom others hold.
 const LOOKED_AT_PER_WAKE: u32 = 4;
@@ -69,10 +87,11 @@ const HOLD: &str = ",
 pub(crate) fn due_wakes_query() -> String {
     format!(
         "{DUE}{HOLD}
-         {WAKES} JOIN held USING (rule, cause)
+         {} JOIN held USING (rule, cause)
          WHERE w.due_at <= CASE WHEN w.waits_for_watermark THEN $2 ELSE $1 END
          ORDER BY w.due_at
-         FOR UPDATE OF w SKIP LOCKED"
+         FOR UPDATE OF w SKIP LOCKED",
+        wakes!("")
     )
 }
 
@@ -83,8 +102,10 @@ impl WakeRows for Tx<'_> {
         }
         self.write_wakes(
             wakes,
-            "due_at = excluded.due_at, waits_for_watermark = excluded.waits_for_watermark, job_id = excluded.job_id
-             WHERE excluded.due_at < wakes.due_at",
+            writing!(
+                "due_at = excluded.due_at, waits_for_watermark = excluded.waits_for_watermark, job_id = excluded.job_id
+             WHERE excluded.due_at < wakes.due_at"
+            ),
         )
     }
 
@@ -120,8 +141,8 @@ impl WakeRows for Tx<'_> {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Wake>> {
-        let found: Vec<WakeRow> = sql_query(format!(
-            "{WAKES} WHERE w.user_id = $1 AND w.rule = $2 AND w.cause_at >= $3 AND w.cause_at <= $4 AND w.due_at <= $5
+        let found: Vec<WakeRow> = statement(wakes!(
+            " WHERE w.user_id = $1 AND w.rule = $2 AND w.cause_at >= $3 AND w.cause_at <= $4 AND w.due_at <= $5
                AND w.job_id IS NULL AND NOT w.waits_for_watermark
              ORDER BY w.cause_at LIMIT $6
              FOR UPDATE OF w SKIP LOCKED"
@@ -137,8 +158,8 @@ impl WakeRows for Tx<'_> {
     }
 
     fn wakes_of(&mut self, user: &UserId, rule: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Wake>> {
-        let found: Vec<WakeRow> = sql_query(format!(
-            "{WAKES} WHERE w.user_id = $1 AND w.rule = $2 AND w.cause_at >= $3 AND w.cause_at <= $4
+        let found: Vec<WakeRow> = statement(wakes!(
+            " WHERE w.user_id = $1 AND w.rule = $2 AND w.cause_at >= $3 AND w.cause_at <= $4
              ORDER BY w.cause_at, w.cause"
         ))
         .bind::<Text, _>(user.as_str())
@@ -157,8 +178,8 @@ impl WakeRows for Tx<'_> {
         due_after: Timestamp,
         limit: u32,
     ) -> Result<Vec<Wake>> {
-        let found: Vec<WakeRow> = sql_query(format!(
-            "{WAKES} WHERE w.user_id = $1 AND w.rule = $2 AND w.cause_at < $3 AND w.due_at > $4
+        let found: Vec<WakeRow> = statement(wakes!(
+            " WHERE w.user_id = $1 AND w.rule = $2 AND w.cause_at < $3 AND w.due_at > $4
                AND w.job_id IS NULL AND NOT w.waits_for_watermark
              ORDER BY w.cause_at DESC, w.cause LIMIT $5"
         ))
@@ -174,8 +195,10 @@ impl WakeRows for Tx<'_> {
     fn put_wake(&mut self, wake: &Wake) -> Result<()> {
         self.write_wakes(
             std::slice::from_ref(wake),
-            "user_id = excluded.user_id, cause_at = excluded.cause_at, due_at = excluded.due_at,
-             waits_for_watermark = excluded.waits_for_watermark, job_id = excluded.job_id",
+            writing!(
+                "user_id = excluded.user_id, cause_at = excluded.cause_at, due_at = excluded.due_at,
+             waits_for_watermark = excluded.waits_for_watermark, job_id = excluded.job_id"
+            ),
         )
     }
 
@@ -183,7 +206,7 @@ impl WakeRows for Tx<'_> {
         if causes.is_empty() {
             return Ok(());
         }
-        sql_query("DELETE FROM wakes WHERE rule = $1 AND cause = ANY($2)")
+        statement("DELETE FROM wakes WHERE rule = $1 AND cause = ANY($2)")
             .bind::<Text, _>(rule)
             .bind::<Array<SqlUuid>, _>(causes.iter().map(|cause| cause.as_uuid()).collect::<Vec<_>>())
             .execute(self.connection)?;
@@ -228,23 +251,20 @@ impl Tx<'_> {
         rows::all(held)
     }
 
-    /// `instead` is what becomes of a wake that is there already.
-    fn write_wakes(&mut self, wakes: &[Wake], instead: &str) -> Result<()> {
+    fn write_wakes(&mut self, wakes: &[Wake], write: &'static str) -> Result<()> {
         let (for_watermark, jobs): (Vec<_>, Vec<_>) = wakes.iter().map(waits_for).unzip();
         let times = |of: fn(&Wake) -> Timestamp| wakes.iter().map(|wake| time(of(wake))).collect::<Vec<_>>();
-        sql_query(format!(
-            "INSERT INTO wakes (rule, cause, user_id, cause_at, due_at, waits_for_watermark, job_id)
-             SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (rule, cause) DO UPDATE SET {instead}"
-        ))
-        .bind::<Array<Text>, _>(wakes.iter().map(|wake| wake.rule.as_str()).collect::<Vec<_>>())
-        .bind::<Array<SqlUuid>, _>(wakes.iter().map(|wake| wake.cause.as_uuid()).collect::<Vec<_>>())
-        .bind::<Array<Text>, _>(wakes.iter().map(|wake| wake.user_id.as_str()).collect::<Vec<_>>())
-        .bind::<Array<Timestamptz>, _>(times(|wake| wake.cause_at))
-        .bind::<Array<Timestamptz>, _>(times(|wake| wake.due_at))
-        .bind::<Array<Bool>, _>(for_watermark)
-        .bind::<Array<Nullable<SqlUuid>>, _>(jobs.into_iter().map(|job| job.map(JobId::as_uuid)).collect::<Vec<_>>())
-        .execute(self.connection)?;
+        statement(write)
+            .bind::<Array<Text>, _>(wakes.iter().map(|wake| wake.rule.as_str()).collect::<Vec<_>>())
+            .bind::<Array<SqlUuid>, _>(wakes.iter().map(|wake| wake.cause.as_uuid()).collect::<Vec<_>>())
+            .bind::<Array<Text>, _>(wakes.iter().map(|wake| wake.user_id.as_str()).collect::<Vec<_>>())
+            .bind::<Array<Timestamptz>, _>(times(|wake| wake.cause_at))
+            .bind::<Array<Timestamptz>, _>(times(|wake| wake.due_at))
+            .bind::<Array<Bool>, _>(for_watermark)
+            .bind::<Array<Nullable<SqlUuid>>, _>(
+                jobs.into_iter().map(|job| job.map(JobId::as_uuid)).collect::<Vec<_>>(),
+            )
+            .execute(self.connection)?;
         Ok(())
     }
 }

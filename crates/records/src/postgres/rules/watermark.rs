@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Text, Timestamptz};
-use diesel::{RunQueryDsl, sql_query};
 use domain::time::Timestamp;
 
 use super::bound;
@@ -11,33 +11,34 @@ use crate::postgres::Tx;
 use crate::postgres::jobs::time;
 use crate::rows::micros;
 use crate::rows::rules::TimeRow;
+use crate::statement::statement;
 use crate::unit::WORKERS_KNOWN_FOR;
 use crate::{Result, WatermarkRows};
 
 impl WatermarkRows for Tx<'_> {
     fn note_watermark(&mut self, worker: &str, accepted_before: Timestamp) -> Result<()> {
-        sql_query(
+        statement(
             "INSERT INTO watermarks (worker, accepted_before, seen_at) VALUES ($1, $2, clock_timestamp())
              ON CONFLICT (worker) DO UPDATE SET accepted_before = excluded.accepted_before, seen_at = excluded.seen_at",
         )
         .bind::<Text, _>(worker)
         .bind::<Timestamptz, _>(time(accepted_before))
         .execute(self.connection)?;
-        sql_query("DELETE FROM watermarks WHERE seen_at < clock_timestamp() - $1 * interval '1 microsecond'")
+        statement("DELETE FROM watermarks WHERE seen_at < clock_timestamp() - $1 * interval '1 microsecond'")
             .bind::<BigInt, _>(micros(WORKERS_KNOWN_FOR))
             .execute(self.connection)?;
         Ok(())
     }
 
     fn forget_watermark(&mut self, worker: &str) -> Result<()> {
-        sql_query("DELETE FROM watermarks WHERE worker = $1")
+        statement("DELETE FROM watermarks WHERE worker = $1")
             .bind::<Text, _>(worker)
             .execute(self.connection)?;
         Ok(())
     }
 
     fn watermark(&mut self, alive_within: Duration, files_since: Timestamp) -> Result<Option<Timestamp>> {
-        let applied: TimeRow = sql_query(
+        let applied: TimeRow = statement(
             "SELECT (extract(epoch FROM
                         CASE WHEN w.accepted_before IS NOT NULL THEN
                             least(w.accepted_before,

@@ -12,6 +12,7 @@ use crate::rows::rules::{HappenedRow, happened_in};
 use crate::rows::{self, CountRow, UserRow};
 use crate::sqlite::Tx;
 use crate::sqlite::jobs::key;
+use crate::statement::statement;
 use crate::{EvidenceRows, Result};
 
 impl EvidenceRows for Tx<'_> {
@@ -22,7 +23,7 @@ impl EvidenceRows for Tx<'_> {
         stretch: &Stretch,
         rows_max: u32,
     ) -> Result<Option<Vec<Happened>>> {
-        let found: Vec<HappenedRow> = sql_query(
+        let found: Vec<HappenedRow> = statement(
             "SELECT body, live, job_id FROM events
              WHERE user_id = ?1 AND occurred_at >= ?2 AND occurred_at <= ?3
                AND event_type IN (SELECT value FROM json_each(?4))
@@ -62,7 +63,7 @@ impl EvidenceRows for Tx<'_> {
 
     fn make_live(&mut self, events: &[&Event]) -> Result<Vec<bool>> {
         let make = |event: &&Event| {
-            let made = sql_query("UPDATE events SET live = true WHERE event_id = ?1 AND NOT live")
+            let made = statement("UPDATE events SET live = true WHERE event_id = ?1 AND NOT live")
                 .bind::<Binary, _>(event.event_id.as_uuid().as_bytes().as_slice())
                 .execute(self.connection)?;
             Ok(made == 1)
@@ -71,7 +72,7 @@ impl EvidenceRows for Tx<'_> {
     }
 
     fn has_ended(&mut self, job: JobId) -> Result<bool> {
-        let open: CountRow = sql_query(
+        let open: CountRow = statement(
             "SELECT count(*) AS n FROM jobs WHERE job_id = ?1 AND status IN ('receiving', 'queued', 'processing')",
         )
         .bind::<Binary, _>(key(job))

@@ -11,9 +11,15 @@ use domain::time::Timestamp;
 use crate::rows;
 use crate::rows::rules::{NotificationRow, NotificationStateRow, Try};
 use crate::sqlite::Tx;
+use crate::statement::statement;
 use crate::{NotificationFilter, NotificationRows, Result, Tried};
 
-const NOTIFICATIONS: &str = "SELECT * FROM notifications";
+/// Notifications, and behind them which.
+macro_rules! notifications {
+    ($which:literal) => {
+        concat!("SELECT * FROM notifications ", $which)
+    };
+}
 
 impl NotificationRows for Tx<'_> {
     fn notifications_of(
@@ -23,8 +29,8 @@ impl NotificationRows for Tx<'_> {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Notification>> {
-        let found: Vec<NotificationRow> = sql_query(format!(
-            "{NOTIFICATIONS} WHERE user_id = ?1 AND rule = ?2 AND cause_at >= ?3 AND cause_at <= ?4
+        let found: Vec<NotificationRow> = statement(notifications!(
+            "WHERE user_id = ?1 AND rule = ?2 AND cause_at >= ?3 AND cause_at <= ?4
              ORDER BY cause_at, cause"
         ))
         .bind::<Text, _>(user.as_str())
@@ -36,7 +42,7 @@ impl NotificationRows for Tx<'_> {
     }
 
     fn put_notification(&mut self, notification: &Notification) -> Result<()> {
-        sql_query(
+        statement(
             "INSERT OR REPLACE INTO notifications
                  (notification_id, rule, user_id, cause, cause_at, state, suppression, message, data, created_at, send_at,
                   attempts, next_try_at, delivered_at, last_error)
@@ -62,7 +68,7 @@ impl NotificationRows for Tx<'_> {
     }
 
     fn notification(&mut self, id: NotificationId) -> Result<Option<Notification>> {
-        let found: Option<NotificationRow> = sql_query(format!("{NOTIFICATIONS} WHERE notification_id = ?1"))
+        let found: Option<NotificationRow> = statement(notifications!("WHERE notification_id = ?1"))
             .bind::<Binary, _>(key(id))
             .get_result(self.connection)
             .optional()?;
@@ -77,8 +83,9 @@ impl NotificationRows for Tx<'_> {
         let in_state = filter.state.map_or("?1 IS NULL", |_| "state = ?1");
         let of_user = filter.user_id.as_ref().map_or("?2 IS NULL", |_| "user_id = ?2");
         let found: Vec<NotificationRow> = sql_query(format!(
-            "{NOTIFICATIONS} WHERE {in_state} AND {of_user} AND (created_at, notification_id) < (?3, ?4)
-             ORDER BY created_at DESC, notification_id DESC LIMIT ?5"
+            "{} WHERE {in_state} AND {of_user} AND (created_at, notification_id) < (?3, ?4)
+             ORDER BY created_at DESC, notification_id DESC LIMIT ?5",
+            notifications!("")
         ))
         .bind::<Nullable<Text>, _>(filter.state.map(NotificationState::as_str))
         .bind::<Nullable<Text>, _>(filter.user_id.as_ref().map(UserId::as_str))

@@ -15,10 +15,19 @@ use crate::rows;
 use crate::rows::rules::{JobIdRow, WaitingRow, WakeRow, waits_for};
 use crate::sqlite::Tx;
 use crate::sqlite::jobs::key;
+use crate::statement::statement;
 use crate::unit::{CROWDS_MAX, LOOKED_AT_MAX};
 use crate::{Due, Result, WAKES_OF_USER_MAX, Wake, WakeRows};
 
-const WAKES: &str = "SELECT rule, cause, user_id, cause_at, due_at, waits_for_watermark, job_id FROM wakes";
+/// Wakes, and behind them which.
+macro_rules! wakes {
+    ($which:literal) => {
+        concat!(
+            "SELECT rule, cause, user_id, cause_at, due_at, waits_for_watermark, job_id FROM wakes",
+            $which
+        )
+    };
+}
 
 // As the indexes say it, or they are not found.
 const AT_ONCE: &str = "job_id IS NULL AND NOT waits_for_watermark";
@@ -133,8 +142,8 @@ impl WakeRows for Tx<'_> {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Wake>> {
-        let found: Vec<WakeRow> = sql_query(format!(
-            "{WAKES} WHERE user_id = ?1 AND rule = ?2 AND cause_at >= ?3 AND cause_at <= ?4 AND due_at <= ?5
+        let found: Vec<WakeRow> = statement(wakes!(
+            " WHERE user_id = ?1 AND rule = ?2 AND cause_at >= ?3 AND cause_at <= ?4 AND due_at <= ?5
                AND job_id IS NULL AND NOT waits_for_watermark
              ORDER BY cause_at LIMIT ?6"
         ))
@@ -149,8 +158,8 @@ impl WakeRows for Tx<'_> {
     }
 
     fn wakes_of(&mut self, user: &UserId, rule: &str, from: Timestamp, to: Timestamp) -> Result<Vec<Wake>> {
-        let found: Vec<WakeRow> = sql_query(format!(
-            "{WAKES} WHERE user_id = ?1 AND rule = ?2 AND cause_at >= ?3 AND cause_at <= ?4 ORDER BY cause_at, cause"
+        let found: Vec<WakeRow> = statement(wakes!(
+            " WHERE user_id = ?1 AND rule = ?2 AND cause_at >= ?3 AND cause_at <= ?4 ORDER BY cause_at, cause"
         ))
         .bind::<Text, _>(user.as_str())
         .bind::<Text, _>(rule)
@@ -168,8 +177,8 @@ impl WakeRows for Tx<'_> {
         due_after: Timestamp,
         limit: u32,
     ) -> Result<Vec<Wake>> {
-        let found: Vec<WakeRow> = sql_query(format!(
-            "{WAKES} WHERE user_id = ?1 AND rule = ?2 AND cause_at < ?3 AND due_at > ?4
+        let found: Vec<WakeRow> = statement(wakes!(
+            " WHERE user_id = ?1 AND rule = ?2 AND cause_at < ?3 AND due_at > ?4
                AND job_id IS NULL AND NOT waits_for_watermark
              ORDER BY cause_at DESC, cause LIMIT ?5"
         ))
@@ -190,7 +199,7 @@ impl WakeRows for Tx<'_> {
 
     fn drop_wakes(&mut self, rule: &str, causes: &[EventId]) -> Result<()> {
         for cause in causes {
-            sql_query("DELETE FROM wakes WHERE rule = ?1 AND cause = ?2")
+            statement("DELETE FROM wakes WHERE rule = ?1 AND cause = ?2")
                 .bind::<Text, _>(rule)
                 .bind::<Binary, _>(cause.as_uuid().as_bytes().as_slice())
                 .execute(self.connection)?;
@@ -273,7 +282,8 @@ impl Tx<'_> {
 
 fn due_query(which: &str) -> String {
     format!(
-        "{WAKES} WHERE {which} AND due_at <= ?1 AND user_id NOT IN (SELECT value FROM json_each(?3)) ORDER BY due_at LIMIT ?2"
+        "{} WHERE {which} AND due_at <= ?1 AND user_id NOT IN (SELECT value FROM json_each(?3)) ORDER BY due_at LIMIT ?2",
+        wakes!("")
     )
 }
 

@@ -2,39 +2,40 @@
 
 use std::time::Duration;
 
+use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Text};
-use diesel::{RunQueryDsl, sql_query};
 use domain::time::Timestamp;
 
 use crate::rows::micros;
 use crate::rows::rules::TimeRow;
 use crate::sqlite::Tx;
 use crate::sqlite::jobs::now_micros;
+use crate::statement::statement;
 use crate::unit::WORKERS_KNOWN_FOR;
 use crate::{Result, WatermarkRows};
 
 impl WatermarkRows for Tx<'_> {
     fn note_watermark(&mut self, worker: &str, accepted_before: Timestamp) -> Result<()> {
-        sql_query("INSERT OR REPLACE INTO watermarks (worker, accepted_before, seen_at) VALUES (?1, ?2, ?3)")
+        statement("INSERT OR REPLACE INTO watermarks (worker, accepted_before, seen_at) VALUES (?1, ?2, ?3)")
             .bind::<Text, _>(worker)
             .bind::<BigInt, _>(accepted_before.as_micros())
             .bind::<BigInt, _>(now_micros())
             .execute(self.connection)?;
-        sql_query("DELETE FROM watermarks WHERE seen_at < ?1")
+        statement("DELETE FROM watermarks WHERE seen_at < ?1")
             .bind::<BigInt, _>(now_micros() - micros(WORKERS_KNOWN_FOR))
             .execute(self.connection)?;
         Ok(())
     }
 
     fn forget_watermark(&mut self, worker: &str) -> Result<()> {
-        sql_query("DELETE FROM watermarks WHERE worker = ?1")
+        statement("DELETE FROM watermarks WHERE worker = ?1")
             .bind::<Text, _>(worker)
             .execute(self.connection)?;
         Ok(())
     }
 
     fn watermark(&mut self, alive_within: Duration, files_since: Timestamp) -> Result<Option<Timestamp>> {
-        let applied: TimeRow = sql_query(
+        let applied: TimeRow = statement(
             "SELECT min(w.accepted_before,
                         coalesce((SELECT min(s.reached_at) FROM jobs j JOIN job_stages s ON s.job_id = j.job_id AND s.stage = 0
                                   WHERE j.status IN ('queued', 'processing') AND j.notify AND s.reached_at >= ?2),
