@@ -94,7 +94,10 @@ impl Evaluator {
                 }
                 Err(error) => {
                     tracing::warn!(%error, wakes = self.limit, "evaluation.failed");
-                    self.looking_since = now();
+                    // One bad wake keeps nobody from looking at the others.
+                    if error.is_passing() {
+                        self.looking_since = now();
+                    }
                     self.bisect(&error).await;
                     PAUSE_AFTER_FAILURE
                 }
