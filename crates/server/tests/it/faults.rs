@@ -2,6 +2,7 @@
 //!
 //! Every test compares what was answered with what is stored: the counts, each line once, progress that never goes back.
 
+mod checks;
 mod content;
 #[cfg(feature = "services")]
 mod drill;

@@ -138,11 +138,21 @@ impl Rig {
 
     /// The opposite.
     pub(super) fn take_all_events_again(&self) {
+        let of_table = if self.is_on_services() { " ON events" } else { "" };
+        self.execute(&format!("DROP TRIGGER refuse{of_table}"));
+    }
+
+    pub(super) fn is_on_services(&self) -> bool {
+        !self.workers.is_empty()
+    }
+
+    /// Beside the processes, which learn nothing of it.
+    pub(super) fn execute(&self, statement: &str) {
         #[cfg(feature = "services")]
         if let Some(ground) = &self.ground {
-            return ground.execute("DROP TRIGGER refuse ON events");
+            return ground.execute(statement);
         }
-        self.execute_embedded("DROP TRIGGER refuse");
+        self.execute_embedded(statement);
     }
 
     fn execute_embedded(&self, statement: &str) {
