@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::UserId;
-use domain::stream_limit::{Ending, News, Slots};
+use domain::stream_limit::Slots;
 use records::{ChangedSlots, Class, Result, Unit, UserSlots};
 use tokio_util::sync::CancellationToken;
 
@@ -87,28 +87,11 @@ fn expire(unit: &mut dyn Unit, user: &UserId, lease: Duration) -> Result<u64> {
     let UserSlots { limit, leases, ended } = unit.lock_slots(user)?;
     let mut slots = Slots::of(leases, ended, lease);
     slots.expire(unit.store_time()?);
-    let news = slots.take_news();
-    let changed = ChangedSlots {
-        user_id: user.clone(),
-        slots: UserSlots {
-            limit,
-            leases: slots.leases().to_vec(),
-            ended: slots.ended().to_vec(),
-        },
-        news: news.iter().map(|news| news.event(user)).collect(),
-        only_renewed: false,
-    };
+    let changed = ChangedSlots::of(user, limit, &mut slots);
+    // Nobody ended any of them, so each event tells of one that ran out.
+    let expired = changed.news.len() as u64;
     unit.save_slots(&[changed])?;
-    let is_expired = |news: &&News| {
-        matches!(
-            news,
-            News::Ended {
-                how: Ending::Expired,
-                ..
-            }
-        )
-    };
-    Ok(news.iter().filter(is_expired).count() as u64)
+    Ok(expired)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a gauge is a float")]

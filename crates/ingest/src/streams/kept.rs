@@ -1,6 +1,5 @@
 //! The slots of a user on their way from the store and back.
 
-use domain::event::Event;
 use domain::ids::{StreamId, UserId};
 use domain::stream_limit::{Ending, Renewal, Slots, Start, Started};
 use domain::time::Timestamp;
@@ -92,17 +91,11 @@ impl Kept {
         if self.is_unchanged() {
             return None;
         }
-        let news: Vec<Event> = self.slots.take_news().iter().map(|news| news.event(user)).collect();
+        let changed = ChangedSlots::of(user, self.own_limit, &mut self.slots);
         Some(ChangedSlots {
-            user_id: user.clone(),
-            slots: UserSlots {
-                limit: self.own_limit,
-                leases: self.slots.leases().to_vec(),
-                ended: self.slots.ended().to_vec(),
-            },
             // Others may have run out meanwhile.
-            only_renewed: self.change == Change::LongerLeases && news.is_empty(),
-            news,
+            only_renewed: self.change == Change::LongerLeases && changed.news.is_empty(),
+            ..changed
         })
     }
 }

@@ -11,7 +11,7 @@ use domain::time::Timestamp;
 use serde::Serialize;
 
 use super::Tx;
-use crate::rows::{self, CountRow, EventRow, UserRow, known};
+use crate::rows::{self, CountRow, EventRow, MomentRow, UserRow, known};
 use crate::statement::statement;
 use crate::{ChangedSlots, Error, Result, SlotRows, UserSlots};
 
@@ -70,16 +70,14 @@ impl<'a> KeptSlots<'a> {
     }
 }
 
-#[derive(QueryableByName)]
-struct MomentRow {
-    #[diesel(sql_type = Timestamptz)]
-    moment: DateTime<Utc>,
-}
-
-impl From<MomentRow> for Timestamp {
-    fn from(row: MomentRow) -> Self {
-        Self::from_micros(row.moment.timestamp_micros())
-    }
+/// The slots of the users that the rest of the statement says.
+macro_rules! slots_where {
+    ($rest:literal) => {
+        statement(concat!(
+            "SELECT user_id, stream_limit, stream_ids, slugs, devices, started_at, expires_at, ended FROM stream_slots WHERE ",
+            $rest
+        ))
+    };
 }
 
 impl TryFrom<SlotsRow> for UserSlots {
@@ -108,18 +106,16 @@ impl TryFrom<SlotsRow> for UserSlots {
 
 impl SlotRows for Tx<'_> {
     fn store_time(&mut self) -> Result<Timestamp> {
-        let now: MomentRow = statement("SELECT clock_timestamp() AS moment").get_result(self.connection)?;
+        let now: MomentRow = statement("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS moment")
+            .get_result(self.connection)?;
         Ok(now.into())
     }
 
     fn slots(&mut self, user: &UserId) -> Result<UserSlots> {
-        let found: Option<SlotsRow> = statement(
-            "SELECT user_id, stream_limit, stream_ids, slugs, devices, started_at, expires_at, ended
-             FROM stream_slots WHERE user_id = $1",
-        )
-        .bind::<Text, _>(user.as_str())
-        .get_result(self.connection)
-        .optional()?;
+        let found: Option<SlotsRow> = slots_where!("user_id = $1")
+            .bind::<Text, _>(user.as_str())
+            .get_result(self.connection)
+            .optional()?;
         found.map_or_else(|| Ok(UserSlots::default()), UserSlots::try_from)
     }
 
@@ -134,12 +130,9 @@ impl SlotRows for Tx<'_> {
     }
 
     fn lock_free_slots(&mut self, users: &[UserId]) -> Result<Vec<(UserId, UserSlots)>> {
-        let found: Vec<SlotsRow> = statement(
-            "SELECT user_id, stream_limit, stream_ids, slugs, devices, started_at, expires_at, ended
-             FROM stream_slots WHERE user_id = ANY($1) FOR UPDATE SKIP LOCKED",
-        )
-        .bind::<Array<Text>, _>(texts(users))
-        .load(self.connection)?;
+        let found: Vec<SlotsRow> = slots_where!("user_id = ANY($1) FOR UPDATE SKIP LOCKED")
+            .bind::<Array<Text>, _>(texts(users))
+            .load(self.connection)?;
         let slots = |row: SlotsRow| Ok((known("user", &row.user_id)?, row.try_into()?));
         found.into_iter().map(slots).collect()
     }
@@ -229,13 +222,10 @@ impl SlotRows for Tx<'_> {
 
 impl Tx<'_> {
     fn held_slots(&mut self, user: &UserId) -> Result<Option<UserSlots>> {
-        let found: Option<SlotsRow> = statement(
-            "SELECT user_id, stream_limit, stream_ids, slugs, devices, started_at, expires_at, ended
-             FROM stream_slots WHERE user_id = $1 FOR UPDATE",
-        )
-        .bind::<Text, _>(user.as_str())
-        .get_result(self.connection)
-        .optional()?;
+        let found: Option<SlotsRow> = slots_where!("user_id = $1 FOR UPDATE")
+            .bind::<Text, _>(user.as_str())
+            .get_result(self.connection)
+            .optional()?;
         found.map(UserSlots::try_from).transpose()
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::event::Event;
 use domain::ids::UserId;
-use domain::stream_limit::{Ended, Lease};
+use domain::stream_limit::{Ended, Lease, Slots};
 use domain::time::Timestamp;
 
 use crate::Result;
@@ -26,6 +26,23 @@ pub struct ChangedSlots {
     pub news: Vec<Event>,
     /// Leases became longer and nothing else happened: when to look at them stays as it was, so that no index is touched.
     pub only_renewed: bool,
+}
+
+impl ChangedSlots {
+    /// All of what was decided, whoever decided it.
+    pub fn of(user: &UserId, limit: Option<u32>, slots: &mut Slots) -> Self {
+        let news = slots.take_news();
+        Self {
+            user_id: user.clone(),
+            slots: UserSlots {
+                limit,
+                leases: slots.leases().to_vec(),
+                ended: slots.ended().to_vec(),
+            },
+            news: news.iter().map(|news| news.event(user)).collect(),
+            only_renewed: false,
+        }
+    }
 }
 
 pub trait SlotRows {

@@ -96,7 +96,7 @@ fn outcome(job: &Job, strict: bool) -> Outcome {
 mod tests {
     use super::*;
 
-    fn job(status: &str, lines_rejected: u64) -> Job {
+    pub(super) fn job(status: &str, lines_rejected: u64) -> Job {
         Job {
             file_name: "app.jsonl".to_owned(),
             status: status.to_owned(),

@@ -38,17 +38,10 @@ fn with_slots(bed: &Bed, user: &UserId, lease: Duration, change: impl Fn(&mut Sl
             let UserSlots { limit, leases, ended } = unit.lock_slots(user)?;
             let mut slots = Slots::of(leases, ended, lease);
             change(&mut slots, unit)?;
-            let news: Vec<Event> = slots.take_news().iter().map(|news| news.event(user)).collect();
-            let slots = UserSlots {
-                limit,
-                leases: slots.leases().to_vec(),
-                ended: slots.ended().to_vec(),
-            };
+            let changed = ChangedSlots::of(user, limit, &mut slots);
             unit.save_slots(&[ChangedSlots {
-                user_id: user.clone(),
-                slots,
-                only_renewed: news.is_empty(),
-                news,
+                only_renewed: changed.news.is_empty(),
+                ..changed
             }])
         })
         .unwrap();

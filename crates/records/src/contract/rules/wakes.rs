@@ -241,28 +241,31 @@ fn users_with_more_wakes_than_are_looked_at_keep_nobody_waiting(Store { records,
     assert_eq!(held.len(), 101);
 }
 
-fn timers_before_a_time_are_found_the_nearest_first(Store { records, .. }: &Store) {
-    let of = |n: u128, at: i64, due: i64, waits_for: WaitsFor| Wake {
+fn timer_of_foo(n: u128, at: i64, due: i64, waits_for: WaitsFor) -> Wake {
+    Wake {
         rule: "a".to_owned(),
         user_id: user("foo"),
         cause_at: seconds(at),
         ..wake(n, due, waits_for)
-    };
+    }
+}
+
+fn timers_before_a_time_are_found_the_nearest_first(Store { records, .. }: &Store) {
     let wakes = [
-        of(1, 1, 99, WaitsFor::Nothing),
-        of(2, 2, 99, WaitsFor::Nothing),
-        of(3, 3, 99, WaitsFor::Nothing),
-        of(4, 4, 99, WaitsFor::Nothing),
-        of(5, 1, 99, WaitsFor::Watermark),
-        of(6, 1, 99, WaitsFor::Job(JobId::new(Uuid::now_v7()))),
-        of(7, 1, 9, WaitsFor::Nothing),
+        timer_of_foo(1, 1, 99, WaitsFor::Nothing),
+        timer_of_foo(2, 2, 99, WaitsFor::Nothing),
+        timer_of_foo(3, 3, 99, WaitsFor::Nothing),
+        timer_of_foo(4, 4, 99, WaitsFor::Nothing),
+        timer_of_foo(5, 1, 99, WaitsFor::Watermark),
+        timer_of_foo(6, 1, 99, WaitsFor::Job(JobId::new(Uuid::now_v7()))),
+        timer_of_foo(7, 1, 9, WaitsFor::Nothing),
         Wake {
             user_id: user("bar"),
-            ..of(8, 1, 99, WaitsFor::Nothing)
+            ..timer_of_foo(8, 1, 99, WaitsFor::Nothing)
         },
         Wake {
             rule: "b".to_owned(),
-            ..of(9, 1, 99, WaitsFor::Nothing)
+            ..timer_of_foo(9, 1, 99, WaitsFor::Nothing)
         },
     ];
     insert(records, &wakes);
@@ -275,27 +278,21 @@ fn timers_before_a_time_are_found_the_nearest_first(Store { records, .. }: &Stor
 }
 
 fn more_wakes_of_a_user_are_held_if_they_are_due_and_wait_for_nothing(Store { records, .. }: &Store) {
-    let of = |n: u128, at: i64, due: i64, waits_for: WaitsFor| Wake {
-        rule: "a".to_owned(),
-        user_id: user("foo"),
-        cause_at: seconds(at),
-        ..wake(n, due, waits_for)
-    };
     let wakes = [
-        of(1, 4, 9, WaitsFor::Nothing),
-        of(2, 3, 1, WaitsFor::Nothing),
-        of(3, 2, 1, WaitsFor::Nothing),
-        of(4, 1, 1, WaitsFor::Nothing),
-        of(5, 3, 10, WaitsFor::Nothing),
-        of(6, 3, 1, WaitsFor::Watermark),
-        of(7, 3, 1, WaitsFor::Job(JobId::new(Uuid::now_v7()))),
+        timer_of_foo(1, 4, 9, WaitsFor::Nothing),
+        timer_of_foo(2, 3, 1, WaitsFor::Nothing),
+        timer_of_foo(3, 2, 1, WaitsFor::Nothing),
+        timer_of_foo(4, 1, 1, WaitsFor::Nothing),
+        timer_of_foo(5, 3, 10, WaitsFor::Nothing),
+        timer_of_foo(6, 3, 1, WaitsFor::Watermark),
+        timer_of_foo(7, 3, 1, WaitsFor::Job(JobId::new(Uuid::now_v7()))),
         Wake {
             user_id: user("bar"),
-            ..of(8, 3, 1, WaitsFor::Nothing)
+            ..timer_of_foo(8, 3, 1, WaitsFor::Nothing)
         },
         Wake {
             rule: "b".to_owned(),
-            ..of(9, 3, 1, WaitsFor::Nothing)
+            ..timer_of_foo(9, 3, 1, WaitsFor::Nothing)
         },
     ];
     insert(records, &wakes);

@@ -176,16 +176,8 @@ mod tests {
 
     fn job(status: &str, lines_rejected: u64, error: Option<JobError>) -> Job {
         Job {
-            file_name: "app.jsonl".to_owned(),
-            status: status.to_owned(),
-            progress_percent: 100,
-            lines_total: 10,
-            lines_done: 10,
-            lines_ingested: 10 - lines_rejected,
-            lines_rejected,
-            lines_duplicate: 0,
-            events_applied: 0,
             error,
+            ..crate::commands::follow::tests::job(status, lines_rejected)
         }
     }
 
