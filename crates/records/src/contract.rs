@@ -22,6 +22,8 @@ mod events;
 mod files;
 mod forgetting;
 mod lines;
+#[cfg(feature = "services")]
+mod pairs_on_postgres;
 mod replicas;
 mod rules;
 mod space;

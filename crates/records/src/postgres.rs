@@ -151,6 +151,36 @@ impl Unit for Tx<'_> {
     }
 }
 
+/// How often a unit reads the whole of a table, as a connection of its class plans it.
+#[cfg(test)]
+pub(crate) fn whole_reads(
+    url: &str,
+    class: Class,
+    table: &str,
+    work: impl FnOnce(&mut dyn Unit) -> Result<()>,
+) -> Result<i64> {
+    use diesel::sql_types::{BigInt, Text};
+
+    #[derive(diesel::QueryableByName)]
+    struct Reads {
+        #[diesel(sql_type = BigInt)]
+        seq_scan: i64,
+    }
+
+    let store = Postgres::open(url).map_err(|error| Error::Broken(error.to_string()))?;
+    store.with_connection(class, |connection| {
+        connection.transaction(|connection| {
+            work(&mut Tx { connection })?;
+            let reads: Reads = sql_query(
+                "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE schemaname = current_schema() AND relname = $1",
+            )
+            .bind::<Text, _>(table)
+            .get_result(connection)?;
+            Ok(reads.seq_scan)
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::needs_tls;

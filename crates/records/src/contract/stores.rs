@@ -35,11 +35,16 @@ impl Store {
         })
     }
 
+    #[cfg(feature = "services")]
+    pub(super) fn postgres_url(&self) -> &str {
+        &self.schema.as_ref().unwrap().url
+    }
+
     /// A bare connection beside the store.
     #[cfg(feature = "services")]
     pub(super) fn postgres_connection(&self) -> diesel::PgConnection {
         use diesel::Connection;
-        diesel::PgConnection::establish(&self.schema.as_ref().unwrap().url).unwrap()
+        diesel::PgConnection::establish(self.postgres_url()).unwrap()
     }
 }
 

@@ -89,6 +89,15 @@ impl SessionSettings {
         }
     }
 
+    /// Writers come with arrays of keys. Whoever plans for the keys at hand finds a thousand of them so many that it reads the
+    /// whole table, as long as that is not huge; a plan for any keys goes through the index, and is made once.
+    const fn plans(&self) -> &'static str {
+        match self.class {
+            Class::Slots | Class::Apply | Class::Import => "force_generic_plan",
+            Class::Reads | Class::Background => "auto",
+        }
+    }
+
     const LOCK_WAIT_MS_MAX: u32 = 5_000;
     /// Between two statements a unit only encodes rows. A process that takes so long is frozen, and others wait for its locks.
     const IDLE_IN_TRANSACTION_MS_MAX: u32 = 10_000;
@@ -102,6 +111,7 @@ impl SessionSettings {
                 "idle_in_transaction_session_timeout",
                 Self::IDLE_IN_TRANSACTION_MS_MAX.to_string(),
             ),
+            ("plan_cache_mode", self.plans().to_owned()),
             ("default_transaction_read_only", self.class.reads_only().to_string()),
             ("timezone", "'UTC'".to_owned()),
             ("client_min_messages", "'warning'".to_owned()),

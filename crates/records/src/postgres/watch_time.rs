@@ -98,9 +98,10 @@ impl WatchRows for Tx<'_> {
     }
 
     fn heartbeats_of(&mut self, pair: &Pair, after: Option<(Timestamp, EventId)>, limit: u32) -> Result<Vec<Event>> {
-        let found: Vec<EventRow> = sql_query(
+        let found: Vec<EventRow> = statement(
             "SELECT body FROM events
-             WHERE user_id = $1 AND slug = $2 AND ($3 IS NULL OR (occurred_at, event_id) > ($3, $4))
+             WHERE user_id = $1 AND slug = $2 AND occurred_at >= coalesce($3, '-infinity')
+               AND ($3 IS NULL OR (occurred_at, event_id) > ($3, $4))
              ORDER BY occurred_at, event_id LIMIT $5",
         )
         .bind::<Text, _>(pair.user_id.as_str())
