@@ -79,6 +79,8 @@ pub(crate) struct Files {
 
 pub(crate) struct Worker {
     pub(crate) slots: usize,
+    /// `None`: by the cores.
+    pub(crate) writes: Option<usize>,
     pub(crate) lease: Duration,
     pub(crate) event_retention: Option<Duration>,
 }
@@ -238,6 +240,7 @@ impl Worker {
     fn from_values(values: &Values) -> Result<Self, Refusals> {
         Ok(Self {
             slots: values.whole("EH_WORKER_SLOTS")?,
+            writes: values.whole_if_set("EH_WORKER_WRITES")?,
             lease: Duration::from_secs(values.whole("EH_WORKER_LEASE_SECONDS")?),
             event_retention: days(values.whole("EH_EVENT_RETENTION_DAYS")?),
         })

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue::{Delivery, Intake, Lane, Lost};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,7 @@ pub(crate) use self::applier::without_panic;
 use self::applier::{Applier, Arrived};
 use crate::Worker;
 use crate::bell::Bell;
-use crate::watermark::{Hand, Hands};
+use crate::watermark::Hands;
 
 mod applier;
 mod frames;
@@ -40,8 +41,17 @@ enum Ended {
 /// Consumes side by side until it is told to stop.
 pub(crate) async fn run(worker: Arc<Worker>, hands: &Hands, wakes: &Bell, stop: CancellationToken) {
     let mut consumers = JoinSet::new();
+    let turns = Arc::new(Semaphore::new(worker.settings.writes));
     for _ in 0..worker.settings.appliers_at_once() {
-        let consumer = Consumer::new(Arc::clone(&worker), hands.one_more(), wakes.clone(), stop.clone());
+        let applier = Applier::new(
+            worker.records.clone(),
+            &worker.settings,
+            hands.one_more(),
+            Arc::clone(&turns),
+            wakes.clone(),
+            stop.clone(),
+        );
+        let consumer = Consumer::new(Arc::clone(&worker), applier, stop.clone());
         consumers.spawn(consumer.run());
     }
     // A panic goes on from here and ends the process: better than one that is there and takes no more events.
@@ -50,7 +60,6 @@ pub(crate) async fn run(worker: Arc<Worker>, hands: &Hands, wakes: &Bell, stop: 
 
 struct Consumer {
     worker: Arc<Worker>,
-    number: usize,
     applier: Applier,
     stop: CancellationToken,
     pause: Duration,
@@ -58,11 +67,10 @@ struct Consumer {
 }
 
 impl Consumer {
-    fn new(worker: Arc<Worker>, hand: Hand, wakes: Bell, stop: CancellationToken) -> Self {
+    fn new(worker: Arc<Worker>, applier: Applier, stop: CancellationToken) -> Self {
         Self {
-            number: hand.number(),
-            applier: Applier::new(worker.records.clone(), &worker.settings, hand, wakes, stop.clone()),
             worker,
+            applier,
             stop,
             pause: PAUSE_FIRST,
             is_waiting: false,
@@ -132,13 +140,13 @@ impl Consumer {
 
     fn note_waiting(&mut self, reason: &Ended) {
         if !std::mem::replace(&mut self.is_waiting, true) {
-            tracing::warn!(consumer = self.number, %reason, "events.waiting");
+            tracing::warn!(consumer = self.applier.number(), %reason, "events.waiting");
         }
     }
 
     fn note_working(&mut self) {
         if std::mem::take(&mut self.is_waiting) {
-            tracing::info!(consumer = self.number, "events.resumed");
+            tracing::info!(consumer = self.applier.number(), "events.resumed");
         }
     }
 }

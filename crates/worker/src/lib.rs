@@ -17,7 +17,9 @@ mod streams;
 mod sweep;
 mod watermark;
 
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use blobs::Blobs;
@@ -71,8 +73,10 @@ pub struct Settings {
     pub log_retention: Option<Duration>,
     /// How long events are kept, by the time when they happened; for ever if there is none.
     pub event_retention: Option<Duration>,
-    /// Batches of events that are applied at once. It is one where the worker is `alone`: the database has one writer then.
+    /// Batches of events that are in hand at once. It is one where the worker is `alone`: the database has one writer then.
     pub appliers: usize,
+    /// So many of them are written at once; the others are read meanwhile.
+    pub writes: usize,
     /// A batch is full with so many events; the last frame may bring more, for a frame is never split.
     pub batch_events_max: usize,
     /// So long a batch waits for company. Under load it is full before that.
@@ -177,6 +181,7 @@ impl Settings {
             log_retention: None,
             event_retention: None,
             appliers: 2,
+            writes: writes_by_cores(),
             batch_events_max: 1_000,
             effects: Effects::default(),
             streams: Streams::default(),
@@ -188,8 +193,15 @@ impl Settings {
     }
 
     fn appliers_at_once(&self) -> usize {
-        if self.alone { 1 } else { self.appliers }
+        if self.alone { 1 } else { self.appliers.max(self.writes) }
     }
+}
+
+/// A batch that is written keeps a core busy, here or in a database beside us. Were there as many of them as cores, every
+/// reader would wait for the scheduler.
+fn writes_by_cores() -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    (cores / 2).clamp(1, 2)
 }
 
 /// Works until it is told to stop, and gives back what it holds.

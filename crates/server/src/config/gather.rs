@@ -218,6 +218,10 @@ impl Values {
         })
     }
 
+    pub(crate) fn whole_if_set<N: TryFrom<u64>>(&self, env: &str) -> Result<Option<N>, Refusals> {
+        self.if_set(env).then(|| self.whole(env)).transpose()
+    }
+
     pub(crate) fn text(&self, env: &str) -> Result<String, Refusals> {
         self.must(env, |value| {
             if let Value::Text(text) = value {

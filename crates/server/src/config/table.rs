@@ -338,6 +338,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         meaning: "How many pieces of files one process works on at once.",
     },
     Setting {
+        env: "EH_WORKER_WRITES",
+        group: Group::Worker,
+        default: Default::Rule("half the cores, 1 or 2"),
+        kind: Kind::Whole { min: 1, max: 4 },
+        shown: Shown::Whole,
+        meaning: "How many batches of events one process writes to PostgreSQL at once. Each keeps about one core busy; more of them are faster where the database has a machine of its own.",
+    },
+    Setting {
         env: "EH_WORKER_LEASE_SECONDS",
         group: Group::Worker,
         default: Default::Value("20"),

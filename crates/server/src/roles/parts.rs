@@ -17,6 +17,7 @@ const RECEIVER: &str = "/v1/notify";
 
 /// `own_door`: the one of the same process, where there is one.
 pub(super) fn worker(config: &Config, opened: &Opened, me: &Me, own_door: Option<SocketAddr>) -> worker::Worker {
+    let usual = worker::Settings::named(me.name.clone());
     worker::Worker {
         records: opened.records.clone(),
         queue: Arc::clone(&opened.queue),
@@ -24,6 +25,7 @@ pub(super) fn worker(config: &Config, opened: &Opened, me: &Me, own_door: Option
         blobs: Arc::clone(&opened.blobs),
         settings: worker::Settings {
             slots: config.worker.slots,
+            writes: config.worker.writes.unwrap_or(usual.writes),
             lease: config.worker.lease,
             alone: config.backends.are_of_one_process(),
             line_bytes_max: config.files.line_bytes_max,
@@ -36,7 +38,7 @@ pub(super) fn worker(config: &Config, opened: &Opened, me: &Me, own_door: Option
                 limit: config.playback.stream_limit,
             },
             notify: notify(&config.rules, own_door),
-            ..worker::Settings::named(me.name.clone())
+            ..usual
         },
         load: me.load.clone(),
     }

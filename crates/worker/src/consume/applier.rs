@@ -12,6 +12,7 @@ use domain::ids::{DeadLetterId, EventId};
 use domain::time::Timestamp;
 use queue::Delivery;
 use records::{Class, DeadLetter, Origin, Records, Unit};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::frames::{self, Content, caught};
@@ -61,6 +62,8 @@ pub(super) struct Applier {
     effects: Effects,
     deadline: Duration,
     hand: Hand,
+    /// Shared by all appliers of a worker.
+    turns: Arc<Semaphore>,
     /// Rung when somebody is to be looked at.
     wakes: Bell,
     stop: CancellationToken,
@@ -71,18 +74,30 @@ pub(super) struct Applier {
 }
 
 impl Applier {
-    pub(super) fn new(records: Records, settings: &Settings, hand: Hand, wakes: Bell, stop: CancellationToken) -> Self {
+    pub(super) fn new(
+        records: Records,
+        settings: &Settings,
+        hand: Hand,
+        turns: Arc<Semaphore>,
+        wakes: Bell,
+        stop: CancellationToken,
+    ) -> Self {
         let own_name = format!("{} {}", settings.name, hand.number());
         Self {
             records,
             effects: settings.effects.clone(),
             deadline: settings.apply_deadline,
             hand,
+            turns,
             wakes,
             stop,
             own_id: DeadLetterId::of_frame(own_name.as_bytes()),
             survived: Vec::new(),
         }
+    }
+
+    pub(super) fn number(&self) -> usize {
+        self.hand.number()
     }
 
     /// Comes back without an error when every event of these frames is stored or buried.
@@ -263,6 +278,7 @@ impl Applier {
         part: Range<usize>,
         tries: &[DeadLetterId],
     ) -> records::Result<Applied> {
+        let _turn = self.turns.acquire().await;
         let (effects, events, tries) = (self.effects.clone(), Arc::clone(events), tries.to_vec());
         let committed = self.within(move |unit| {
             let applied = without_panic(|| apply(unit, &effects, &events[part.clone()], Origin::DOOR))?;

@@ -23,6 +23,7 @@ impl Bed {
                 records.clone(),
                 &settings,
                 Hands::new(settings.linger).one_more(),
+                Arc::new(Semaphore::new(settings.writes)),
                 Bell::default(),
                 CancellationToken::new(),
             ),
