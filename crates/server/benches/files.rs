@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 use blobs::{Blobs, Key};
 use domain::ids::JobId;
 use domain::job::{Chunks, JobOptions, JobStatus};
+use domain::line::{Line, LineKind, LineOrigin, read_line};
 use domain::time::Timestamp;
-use records::{Class, NewJob, Received, Records};
+use domain::watch_time::PositionUnit;
+use records::{Class, Entries, NewJob, Received, Records};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use worker::{Settings, Worker};
@@ -77,8 +79,11 @@ fn main() {
         bench.lines, bench.rounds
     );
     println!("{:<44}{:>12}{:>14}{:>10}", "", "lines/s", "CPU us/line", "ratio");
-    let parsed = parsed(&bench);
+    let parsed = each_piece(&bench, parse);
     bench.row("serde_json reads the lines, and no more", &parsed, &parsed);
+    let mut judging = Judging::new();
+    let judged = each_piece(&bench, |text| judging.judge(text));
+    bench.row("read, typed and kept for a table", &judged, &parsed);
     runtime.block_on(sqlite(&bench));
     #[cfg(feature = "services")]
     if let Ok(server) = std::env::var("EH_TEST_DATABASE_URL") {
@@ -89,6 +94,7 @@ fn main() {
 
 /// The fields of a line, borrowed from it.
 #[derive(serde::Deserialize)]
+#[expect(dead_code, reason = "read, and no more")]
 struct Fields<'l> {
     time: &'l str,
     level: &'l str,
@@ -101,28 +107,56 @@ struct Fields<'l> {
 }
 
 /// What this machine takes for the least that can be done with a line: the CPU of an import is seen beside it.
-fn parsed(bench: &Bench) -> Took {
-    let (mut took, mut read) = (Duration::ZERO, 0);
-    for piece in bench.pieces() {
-        let began = Instant::now();
-        for line in std::str::from_utf8(&piece).unwrap().lines() {
-            let fields: Fields<'_> = serde_json::from_str(line).unwrap();
-            let Fields {
-                time,
-                level,
-                service,
-                msg,
-                request_id,
-                path,
-                status,
-                took_ms,
-            } = fields;
-            let texts = [time, level, service, msg, request_id, path].map(str::len);
-            read += texts.iter().sum::<usize>() + usize::try_from(status + took_ms).unwrap();
+fn parse(text: &str) {
+    for line in text.lines() {
+        let fields: Fields<'_> = serde_json::from_str(line).unwrap();
+        std::hint::black_box(fields);
+    }
+}
+
+/// What a worker does with a line before it speaks to a database.
+struct Judging {
+    origin: LineOrigin,
+    entries: Entries,
+}
+
+impl Judging {
+    fn new() -> Self {
+        let at = Timestamp::from_micros(1_795_168_809_000_000);
+        Self {
+            origin: LineOrigin {
+                job_id: JobId::new(Uuid::now_v7()),
+                line_no: 0,
+                job_created_at: at,
+                received_at: at,
+                kind: LineKind::Auto,
+                position_unit: PositionUnit::Seconds,
+            },
+            entries: Entries::default(),
         }
+    }
+
+    fn judge(&mut self, text: &str) {
+        self.entries.clear();
+        for line in text.lines() {
+            self.origin.line_no += 1;
+            let Line::Log(entry) = read_line(line, &self.origin).unwrap() else {
+                unreachable!("the file holds log entries only");
+            };
+            self.entries.push(self.origin.line_no, &entry);
+        }
+    }
+}
+
+/// With nothing else running; the file is made meanwhile, but not timed.
+fn each_piece(bench: &Bench, mut work: impl FnMut(&str)) -> Took {
+    let mut took = Duration::ZERO;
+    for piece in bench.pieces() {
+        let text = std::str::from_utf8(&piece).unwrap();
+        let began = Instant::now();
+        work(text);
         took += began.elapsed();
     }
-    std::hint::black_box(read);
     Took {
         wall: took,
         cpu: Some(took),
