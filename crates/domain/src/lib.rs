@@ -2,6 +2,7 @@
 //!
 //! Nothing in here does I/O, reads a clock or makes randomness: time and ids come in as arguments.
 
+pub mod api_key;
 pub mod counts;
 pub mod date_range;
 pub mod event;
