@@ -21,6 +21,7 @@ mod dead_letters;
 mod events;
 mod files;
 mod forgetting;
+mod keys;
 mod lines;
 #[cfg(feature = "services")]
 mod pairs_on_postgres;

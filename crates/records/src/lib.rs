@@ -5,7 +5,8 @@
 //!
 //! Locks are taken in one order everywhere: slots, jobs, chunks, stages, entries, keys of events, events, the edge of watch
 //! time, pairs, movies and their buckets, users, types of events, counts, dead letters; several rows of one kind sorted by
-//! key. That order is why two units never wait for each other. News of streams is taken without waiting, at any place.
+//! key. That order is why two units never wait for each other. News of streams is taken without waiting, at any place. Rows of
+//! keys, tickets and replicas are taken by themselves.
 
 mod adapter;
 mod counts;
@@ -38,17 +39,19 @@ pub use crate::months::forgotten_before;
 pub use crate::transition::Transition;
 pub use crate::unit::{
     Advance, ChangedSlots, ChunkRows, Claim, CountDifference, CountRows, Counts, DeadLetter, DeadRows, Due,
-    EntryFilter, EventFilter, EventRows, EvidenceRows, JobRows, KeptFiles, Lease, LogRows, MovieTotals, NewJob,
-    NoticeRows, NotificationFilter, NotificationRows, OpenWork, Origin, Received, ReceivedNotice, Reject, Replica,
-    ReplicaRows, RuleRows, SlotRows, SlotUse, Space, SpaceParts, SpaceRows, StoredEntry, TotalsMove, Tried, Unit,
-    UserSlots, UserTotals, WAKES_OF_USER_MAX, WaitsFor, Wake, WakeRows, WatchDifference, WatchRows, WatchTotalRows,
-    WatermarkRows,
+    EntryFilter, EventFilter, EventRows, EvidenceRows, JobRows, KeptFiles, KeyRows, Lease, LogRows, MovieTotals,
+    NewJob, NoticeRows, NotificationFilter, NotificationRows, OpenWork, Origin, Received, ReceivedNotice, Reject,
+    Replica, ReplicaRows, RuleRows, SlotRows, SlotUse, Space, SpaceParts, SpaceRows, StoredEntry, TicketRows,
+    TotalsMove, Tried, Unit, UserSlots, UserTotals, WAKES_OF_USER_MAX, WaitsFor, Wake, WakeRows, WatchDifference,
+    WatchRows, WatchTotalRows, WatermarkRows,
 };
 
 /// Who asks. Each class has its own bounded pool, so that one cannot starve another; on SQLite, where one writer
 /// serves all, they go first to last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
+    /// Of the door, before it lets anybody in.
+    Keys,
     Slots,
     Reads,
     Apply,
@@ -57,10 +60,18 @@ pub enum Class {
 }
 
 impl Class {
-    pub const ALL: [Self; 5] = [Self::Slots, Self::Reads, Self::Apply, Self::Background, Self::Import];
+    pub const ALL: [Self; 6] = [
+        Self::Keys,
+        Self::Slots,
+        Self::Reads,
+        Self::Apply,
+        Self::Background,
+        Self::Import,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Keys => "keys",
             Self::Slots => "slots",
             Self::Reads => "reads",
             Self::Apply => "apply",
@@ -70,7 +81,7 @@ impl Class {
     }
 
     const fn reads_only(self) -> bool {
-        matches!(self, Self::Reads)
+        matches!(self, Self::Keys | Self::Reads)
     }
 
     /// How many of a class work at once; more wait.
@@ -78,7 +89,7 @@ impl Class {
         match self {
             Self::Slots => 8,
             Self::Reads | Self::Apply => 4,
-            Self::Background => 2,
+            Self::Keys | Self::Background => 2,
             Self::Import => 3,
         }
     }

@@ -18,6 +18,7 @@ mod dead_letters;
 mod event_months;
 mod events;
 mod jobs;
+mod keys;
 mod logs;
 mod new_events;
 mod replicas;

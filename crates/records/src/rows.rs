@@ -14,6 +14,7 @@ use crate::{Claim, Error, Lease, OpenWork, Reject, Result, StoredEntry};
 
 mod dead_letters;
 mod events;
+mod keys;
 mod replicas;
 pub(crate) mod rules;
 mod space;
@@ -22,6 +23,7 @@ mod watch_time;
 
 pub(crate) use dead_letters::{DeadLetterRow, TriesRow};
 pub(crate) use events::{DifferenceRow, EventCountRow, EventRow, TypeRow, ValueRow, body, watched};
+pub(crate) use keys::{IsThereRow, KeyRow, origins_as_text};
 pub(crate) use replicas::ReplicaRow;
 pub(crate) use space::{FilesRow, PartsRow};
 pub(crate) use streams::{ended_as_text, ended_of, leases_as_text, leases_of, look_at};

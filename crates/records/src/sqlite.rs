@@ -18,6 +18,7 @@ mod counts;
 mod dead_letters;
 mod events;
 mod jobs;
+mod keys;
 mod logs;
 mod payload;
 mod replicas;
@@ -38,8 +39,12 @@ const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; P
 pub(crate) struct Sqlite {
     writer: Mutex<SqliteConnection>,
     turns: Turns,
-    readers: Pool<ConnectionManager<SqliteConnection>>,
+    readers: Readers,
+    /// Apart, so that nobody waits at the door until others have read.
+    key_readers: Readers,
 }
+
+type Readers = Pool<ConnectionManager<SqliteConnection>>;
 
 impl std::fmt::Debug for Sqlite {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -67,17 +72,28 @@ impl Sqlite {
             .batch_execute(SETTINGS)
             .and_then(|()| payload::teach(&mut writer))
             .map_err(|error| refused(error.to_string()))?;
-        let readers = Pool::builder()
-            .max_size(Class::Reads.connections_max())
-            .min_idle(Some(0))
-            .test_on_check_out(false)
-            .connection_customizer(Box::new(ReaderSettings))
-            .build_unchecked(ConnectionManager::new(url));
+        let readers = |class: Class| {
+            Pool::builder()
+                .max_size(class.connections_max())
+                .min_idle(Some(0))
+                .test_on_check_out(false)
+                .connection_customizer(Box::new(ReaderSettings))
+                .build_unchecked(ConnectionManager::new(&url))
+        };
         Ok(Self {
             writer: Mutex::new(writer),
             turns: Turns::default(),
-            readers,
+            readers: readers(Class::Reads),
+            key_readers: readers(Class::Keys),
         })
+    }
+
+    fn readers(&self, class: Class) -> &Readers {
+        if class == Class::Keys {
+            &self.key_readers
+        } else {
+            &self.readers
+        }
     }
 
     fn write<T>(&self, class: Class, work: impl FnOnce(&mut SqliteConnection) -> Result<T>) -> Result<T> {
@@ -100,7 +116,7 @@ impl Adapter for Sqlite {
     fn run(&self, class: Class, work: Work<'_>) -> Result<()> {
         until_uncontended(class, || {
             if class.reads_only() {
-                let mut connection = self.readers.get()?;
+                let mut connection = self.readers(class).get()?;
                 return connection.transaction(|connection| work(&mut Tx { connection }));
             }
             self.write(class, |connection| {
@@ -122,10 +138,13 @@ impl Adapter for Sqlite {
     }
 
     fn pool_use(&self) -> Vec<(Class, u32, u32)> {
-        let readers = self.readers.state();
-        let reading = readers.connections - readers.idle_connections;
+        let reading = |class: Class| {
+            let (readers, state) = (self.readers(class), self.readers(class).state());
+            (class, state.connections - state.idle_connections, readers.max_size())
+        };
         vec![
-            (Class::Reads, reading, self.readers.max_size()),
+            reading(Class::Keys),
+            reading(Class::Reads),
             (Class::Apply, u32::from(self.turns.is_taken()), 1),
         ]
     }

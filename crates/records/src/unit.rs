@@ -11,6 +11,7 @@ use domain::line::RejectCode;
 use domain::log_entry::Level;
 use domain::time::Timestamp;
 
+pub use self::keys::{KeyRows, TicketRows};
 pub use self::replicas::{Replica, ReplicaRows, SlotUse};
 pub(crate) use self::rules::{CROWDS_MAX, LOOKED_AT_MAX};
 pub use self::rules::{
@@ -24,6 +25,7 @@ pub use self::watch_time::WatchRows;
 pub use self::watch_totals::{MovieTotals, TotalsMove, UserTotals, WatchDifference, WatchTotalRows};
 use crate::{Entries, Result};
 
+mod keys;
 mod replicas;
 mod rules;
 mod space;
@@ -44,6 +46,8 @@ pub trait Unit:
     + SlotRows
     + RuleRows
     + ReplicaRows
+    + KeyRows
+    + TicketRows
     + SpaceRows
 {
     /// Whether the store answers, and has the tables.

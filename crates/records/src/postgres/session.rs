@@ -81,7 +81,7 @@ impl SessionSettings {
     /// No statement outlives these, so that a lost client costs little.
     const fn statement_ms_max(&self) -> u32 {
         match self.class {
-            Class::Slots => 2_000,
+            Class::Keys | Class::Slots => 2_000,
             Class::Reads => 10_000,
             // Less than whoever applies waits: he must hear that it was too much, and that it has ended.
             Class::Apply => 15_000,
@@ -94,7 +94,7 @@ impl SessionSettings {
     const fn plans(&self) -> &'static str {
         match self.class {
             Class::Slots | Class::Apply | Class::Import => "force_generic_plan",
-            Class::Reads | Class::Background => "auto",
+            Class::Keys | Class::Reads | Class::Background => "auto",
         }
     }
 
