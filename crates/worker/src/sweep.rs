@@ -1,4 +1,4 @@
-//! What others left behind: uploads that died, blobs that nobody knows, jobs that nobody ended.
+//! What others left behind: uploads that died, blobs that nobody knows, jobs that nobody ended, tickets that nobody used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +51,7 @@ pub(crate) async fn run(worker: Arc<Worker>, stop: CancellationToken) {
 async fn once(worker: &Worker, stop: &CancellationToken, with_the_seldom: bool) -> Result<(), SweepError> {
     take_abandoned_uploads(worker).await?;
     end_finished_jobs(worker).await?;
+    forget_tickets(worker).await?;
     if with_the_seldom {
         turn_months(worker, stop).await?;
         delete_orphans(worker).await?;
@@ -138,6 +139,13 @@ async fn end_finished_jobs(worker: &Worker) -> Result<(), SweepError> {
         }
     }
     Ok(())
+}
+
+async fn forget_tickets(worker: &Worker) -> Result<(), SweepError> {
+    let forgotten = worker
+        .records
+        .within(Class::Background, DEADLINE, |unit| unit.forget_expired_tickets());
+    Ok(forgotten.await?)
 }
 
 async fn delete_orphans(worker: &Worker) -> Result<(), SweepError> {
