@@ -61,7 +61,7 @@ pub struct Probes {
     pub queue: Arc<dyn Queue>,
     pub blobs: Arc<dyn Blobs>,
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    /// Of these only the host names and origins matter.
+    /// Of these only host names, origins and whether keys are required matter.
     pub settings: Settings,
 }
 

@@ -11,10 +11,12 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use domain::api_key::KeyId;
 use futures_util::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::gate::KeyInUse;
 use crate::problem::{self, Code, Problem};
 use crate::stopping::Stopping;
 
@@ -77,10 +79,9 @@ pub(crate) async fn observe(
         Ok(Ok(answered)) => {
             let route = answered.request().match_pattern();
             let (request, response) = answered.map_into_boxed_body().into_parts();
-            Ok(ServiceResponse::new(
-                request,
-                arrival.finish(response, route.as_deref()),
-            ))
+            let key = request.extensions().get::<KeyInUse>().map(|key| key.id);
+            let response = arrival.finish(response, route.as_deref(), key);
+            Ok(ServiceResponse::new(request, response))
         }
         Ok(Err(error)) => Err(arrival.fail(Problem::internal(error))),
         Err(panic) => Err(arrival.fail(Problem::internal(format!("panic: {}", words_of(&*panic))))),
@@ -117,14 +118,14 @@ impl Arrival {
     /// For answers that have lost their request: the framework sends what the error holds.
     fn fail(&self, problem: Problem) -> actix_web::Error {
         let words = problem.to_string();
-        InternalError::from_response(words, self.finish(problem.into_response(), None)).into()
+        InternalError::from_response(words, self.finish(problem.into_response(), None, None)).into()
     }
 
-    fn finish(&self, response: HttpResponse, route: Option<&str>) -> HttpResponse {
+    fn finish(&self, response: HttpResponse, route: Option<&str>, key: Option<KeyId>) -> HttpResponse {
         let mut response = self.in_one_shape(response);
         self.add_headers(&mut response);
         self.measure(response.status(), route.unwrap_or("unmatched"));
-        self.log(&response);
+        self.log(&response, key);
         response
     }
 
@@ -189,7 +190,7 @@ impl Arrival {
         metrics::histogram!("eh_http_request_seconds", "method" => method, "route" => route).record(self.at.elapsed());
     }
 
-    fn log(&self, response: &HttpResponse) {
+    fn log(&self, response: &HttpResponse, key: Option<KeyId>) {
         let duration_ms = u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX);
         let bytes = match response.body().size() {
             BodySize::Sized(bytes) => Some(bytes),
@@ -202,10 +203,11 @@ impl Arrival {
             response.status().as_u16(),
             &self.id.0,
         );
+        let key = key.map(tracing::field::display);
         if PROBES.contains(&path) {
-            tracing::debug!(method, path, status, duration_ms, bytes, request.id = %id, "http.request");
+            tracing::debug!(method, path, status, duration_ms, bytes, request.id = %id, key.id = key, "http.request");
         } else {
-            tracing::info!(method, path, status, duration_ms, bytes, request.id = %id, "http.request");
+            tracing::info!(method, path, status, duration_ms, bytes, request.id = %id, key.id = key, "http.request");
         }
     }
 }

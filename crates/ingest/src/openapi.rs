@@ -5,6 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{Object, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa_actix_web::AppExt;
 
@@ -14,6 +15,15 @@ use crate::routes;
 use crate::views::FrameView;
 
 const PROBLEM_SCHEMA: &str = "Problem";
+
+/// How operations name what opens them; the gate goes by it.
+pub(crate) const KEY_SCHEME: &str = "key";
+pub(crate) const TICKET_SCHEME: &str = "ticket";
+
+const KEY_WORDS: &str = "An API key, also taken as `X-Api-Key: <key>`. Where the server requires keys, an operation needs one of a kind that \
+                         it names: `write` (events and streams), `upload` (files and their jobs), `read`; `admin` may do everything, \
+                         and alone what names no kind.";
+const TICKET_WORDS: &str = "A ticket of `POST /api/v1/tickets`: for one socket, once, within a minute.";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -38,6 +48,7 @@ const PROBLEM_SCHEMA: &str = "Problem";
         (name = "logs", description = "What was read out of the files."),
         (name = "notifications", description = "What users are told, and whether it has arrived."),
         (name = "rules", description = "What must have happened for a user to be told something."),
+        (name = "keys", description = "Coming in."),
         (name = "service", description = "About the server itself."),
     ),
     components(schemas(ProblemBody, FrameView, LiveFrame)),
@@ -62,8 +73,11 @@ pub(crate) fn text() -> String {
 /// What every operation can answer: bad parameters, no key, a foreign host, a defect of ours, an outage.
 const EVERYWHERE: [(&str, &str); 5] = [
     ("400", "A parameter or the request is malformed; `errors` names what."),
-    ("401", "This server needs a key."),
-    ("403", "The host name or the origin is not allowed."),
+    ("401", "This server needs a key, or the one that was shown is not good."),
+    (
+        "403",
+        "The host name or the origin is not allowed, or the key may not do this.",
+    ),
     ("500", "A defect; the log has the cause."),
     ("503", "A part that is needed is away; try again after `Retry-After`."),
 ];
@@ -73,7 +87,23 @@ fn complete(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi 
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
         operations.into_iter().flatten().for_each(complete_operation);
     }
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(KEY_SCHEME, key_scheme());
+    components.add_security_scheme(TICKET_SCHEME, ticket_scheme());
     document
+}
+
+fn key_scheme() -> SecurityScheme {
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+    let scheme = scheme.bearer_format("eh_<kind>_<id>_<secret>");
+    SecurityScheme::Http(scheme.description(Some(KEY_WORDS)).build())
+}
+
+fn ticket_scheme() -> SecurityScheme {
+    SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description(
+        TICKET_SCHEME,
+        TICKET_WORDS,
+    )))
 }
 
 fn complete_operation(operation: &mut Operation) {

@@ -17,6 +17,7 @@ mod rules;
 mod service;
 mod streams;
 mod system;
+mod tickets;
 pub(crate) mod watch_time;
 
 use actix_web::http::header::{self, HeaderValue};
@@ -76,6 +77,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(notifications::resend)
         .service(rules::list)
         .service(rules::try_out)
+        .service(tickets::give)
         .service(problems::list)
         .service(problems::show);
     configure_service(config);
@@ -105,7 +107,7 @@ pub(crate) fn configure_pages(config: &mut web::ServiceConfig) {
 }
 
 /// Where pages for people are.
-const PAGES: [&str; 5] = [
+pub(crate) const PAGES: [&str; 5] = [
     "/docs",
     "/docs/{file:.*}",
     "/console/{build}/{file:.*}",

@@ -8,12 +8,14 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use domain::time::Timestamp;
+use records::Records;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use utoipa::openapi::path::Paths;
 use utoipa_actix_web::AppExt;
 
 use crate::accept::Accept;
-use crate::gate::{Gate, admit};
+use crate::gate::{Gate, Keys, admit};
 use crate::graphql::Schema;
 use crate::live::Hub;
 use crate::live::place::Places;
@@ -54,7 +56,6 @@ pub(crate) type Service = web::Data<ServiceState>;
 /// Serves everything until `stop`; then refuses what is new and finishes what is under way.
 pub async fn serve(door: Door, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
     let stopping = Stopping::new(stop);
-    let gate = web::Data::new(Gate::new(&door.settings, listener.local_addr()?));
     let service = service_of(
         door.parts(),
         Role::Ingest,
@@ -62,9 +63,9 @@ pub async fn serve(door: Door, listener: TcpListener, stop: CancellationToken) -
         Storage::new(door.settings.data_dir.clone()),
         Arc::clone(&door.metrics),
     );
-    let tasks = Tasks::here();
+    let (tasks, paths) = (Tasks::here(), crate::openapi().paths);
+    let gate = gate_of(&door.settings, &listener, &paths, &door.records, &tasks)?;
     let state = web::Data::new(state_of(door, &stopping, tasks.clone()));
-    let paths = crate::openapi().paths;
     let stop_data = web::Data::new(stopping.clone());
     let server = HttpServer::new(move || {
         let (app, _) = App::new()
@@ -99,13 +100,14 @@ pub async fn serve(door: Door, listener: TcpListener, stop: CancellationToken) -
 pub async fn serve_probes(probes: Probes, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
     let stopping = Stopping::new(stop);
     let storage = Storage::new(probes.settings.data_dir.clone());
-    let gate = web::Data::new(Gate::new(
-        &Settings {
-            keys_required: false,
-            ..probes.settings
-        },
-        listener.local_addr()?,
-    ));
+    let tasks = Tasks::here();
+    let gate = gate_of(
+        &probes.settings,
+        &listener,
+        &crate::openapi().paths,
+        &probes.records,
+        &tasks,
+    )?;
     let parts = Parts {
         records: probes.records,
         queue: probes.queue,
@@ -133,7 +135,22 @@ pub async fn serve_probes(probes: Probes, listener: TcpListener, stop: Cancellat
         .disable_signals()
         .listen(listener)?
         .run();
-    until_stopped(server, &stopping).await
+    let ended = until_stopped(server, &stopping).await;
+    tasks.finish().await;
+    ended
+}
+
+fn gate_of(
+    settings: &Settings,
+    listener: &TcpListener,
+    paths: &Paths,
+    records: &Records,
+    tasks: &Tasks,
+) -> std::io::Result<web::Data<Gate>> {
+    let keys = settings
+        .keys_required
+        .then(|| Keys::new(paths, records.clone(), tasks.clone(), settings.key_trusted));
+    Ok(web::Data::new(Gate::new(settings, listener.local_addr()?, keys)))
 }
 
 fn state_of(door: Door, stopping: &Stopping, tasks: Tasks) -> State {

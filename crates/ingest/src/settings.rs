@@ -16,6 +16,8 @@ pub const CHUNK_BYTES: u64 = 4 << 20;
 pub const UPLOAD_SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Uploads that are received at once; each holds some memory and a file.
 pub const UPLOADS_AT_ONCE_MAX: usize = 64;
+/// How long a key is trusted without a look at the table.
+pub(crate) const KEY_TRUSTED: Duration = Duration::from_secs(10);
 /// So many confirms of the queue are out before single events share a message.
 pub(crate) const CONFIRMS_UNSHARED_MAX: usize = 4;
 
@@ -46,8 +48,10 @@ pub struct Settings {
     pub allowed_hosts: Vec<String>,
     /// Origins whose pages may call; `*` is any. While bound to loopback every loopback origin and `null` may too.
     pub cors_origins: Vec<String>,
-    /// Whether calls need a key. Keys do not exist yet: a door that needs them lets nobody in but probes.
+    /// Whether calls need a key.
     pub keys_required: bool,
+    /// How long a key that was looked up is taken for what it was; so long one that is revoked still opens.
+    pub key_trusted: Duration,
 }
 
 impl Default for Settings {
@@ -69,6 +73,7 @@ impl Default for Settings {
             allowed_hosts: Vec::new(),
             cors_origins: Vec::new(),
             keys_required: false,
+            key_trusted: KEY_TRUSTED,
         }
     }
 }

@@ -182,7 +182,26 @@ impl Code {
                 "key_required",
                 401,
                 "A key is needed",
-                "This server takes calls with an API key only.",
+                "This server takes calls with an API key only: `Authorization: Bearer <key>`, or `X-Api-Key: <key>`. \
+                 Who runs it can make one with `event-horizon keys create`.",
+            ),
+            Self::InvalidKey => about(
+                "invalid_key",
+                401,
+                "The key is not good",
+                "The key is malformed, unknown, revoked or expired, or there are two different ones; the log of the server says which.",
+            ),
+            Self::InvalidTicket => about(
+                "invalid_ticket",
+                401,
+                "The ticket is not good",
+                "A ticket opens one socket, the one that it was given for, within a minute; `POST /api/v1/tickets` gives another.",
+            ),
+            Self::KeyNotAllowed => about(
+                "key_not_allowed",
+                403,
+                "The key may not do this",
+                "A key does what its kind may, and one that is bound to origins only in their pages; `detail` says what is missing.",
             ),
             Self::HostNotAllowed => about(
                 "host_not_allowed",

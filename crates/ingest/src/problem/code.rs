@@ -38,6 +38,9 @@ pub(crate) enum Code {
     NotJsonl,
     MalformedCompression,
     KeyRequired,
+    InvalidKey,
+    InvalidTicket,
+    KeyNotAllowed,
     HostNotAllowed,
     OriginNotAllowed,
     UnknownPath,
@@ -74,7 +77,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 59] = [
+    pub(crate) const ALL: [Self; 62] = [
         Self::BadRequest,
         Self::InvalidParameter,
         Self::InvalidJobId,
@@ -101,6 +104,9 @@ impl Code {
         Self::NotJsonl,
         Self::MalformedCompression,
         Self::KeyRequired,
+        Self::InvalidKey,
+        Self::InvalidTicket,
+        Self::KeyNotAllowed,
         Self::HostNotAllowed,
         Self::OriginNotAllowed,
         Self::UnknownPath,

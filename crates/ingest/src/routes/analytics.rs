@@ -90,6 +90,7 @@ pub(crate) struct ValueCount {
 #[utoipa::path(
     tag = "analytics",
     operation_id = "countEvents",
+    security(("key" = ["read"])),
     params(CountParams),
     responses((
         status = 200, description = "All of them, or those of one type.", body = EventCount,
@@ -108,6 +109,7 @@ pub(crate) async fn event_counts(request: HttpRequest, state: Shared) -> Result<
 #[utoipa::path(
     tag = "analytics",
     operation_id = "countEventsByType",
+    security(("key" = ["read"])),
     params(CountParams),
     responses((
         status = 200, description = "By type. Of types that are not built in, the first 1,000 are named, the others are `(other)`.",
@@ -131,6 +133,7 @@ pub(crate) async fn counts(state: &State, mut query: Query) -> Result<Counts, Pr
 #[utoipa::path(
     tag = "analytics",
     operation_id = "countEventsOverTime",
+    security(("key" = ["read"])),
     params(SeriesParams),
     responses((
         status = 200, description = "The points, in order; also those without events.", body = TimeSeries,
@@ -193,6 +196,7 @@ fn series_borders(query: &mut Query, span: Span, interval: Interval, zone: Zone)
 #[utoipa::path(
     tag = "analytics",
     operation_id = "listTopValues",
+    security(("key" = ["read"])),
     params(TopParams),
     responses((
         status = 200, description = "The most frequent first.", body = TopValues,

@@ -25,6 +25,7 @@ use crate::views::DeadLetterView;
 #[utoipa::path(
     tag = "dead letters",
     operation_id = "listDeadLetters",
+    security(("key" = ["read"])),
     params(EventPageParams),
     responses((status = 200, description = "A page of them.", body = Page<DeadLetterView>, example = json!({
         "items": [{
@@ -50,6 +51,7 @@ pub(crate) async fn list(request: HttpRequest, state: Shared) -> Result<HttpResp
 #[utoipa::path(
     tag = "dead letters",
     operation_id = "getDeadLetter",
+    security(("key" = ["read"])),
     params(("id" = Uuid, Path, description = "As the list has it.")),
     responses(
         (status = 200, description = "Why it was buried, and what is in it.", body = DeadLetterView, example = json!({
@@ -86,6 +88,7 @@ pub(crate) struct Replayed {
 #[utoipa::path(
     tag = "dead letters",
     operation_id = "replayDeadLetter",
+    security(("key" = ["admin"])),
     params(("id" = Uuid, Path, description = "As the list has it.")),
     responses(
         (status = 202, description = "The queue has it.", body = Replayed,
@@ -152,6 +155,7 @@ fn frame_of(letter: DeadLetter) -> Frame {
 #[utoipa::path(
     tag = "dead letters",
     operation_id = "discardDeadLetter",
+    security(("key" = ["admin"])),
     params(("id" = Uuid, Path, description = "As the list has it.")),
     responses(
         (status = 204, description = "It is gone."),

@@ -21,6 +21,7 @@ static DOCUMENT: LazyLock<String> = LazyLock::new(openapi::text);
 #[utoipa::path(
     tag = "service",
     operation_id = "openapi",
+    security(()),
     responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value, content_type = "application/json"))
 )]
 #[get("/openapi.json")]

@@ -58,6 +58,7 @@ pub(crate) enum NewEvents {
 #[utoipa::path(
     tag = "events",
     operation_id = "postEvents",
+    security(("key" = ["write"])),
     request_body(content(
         (NewEvents = "application/json", examples(
             ("view" = (summary = "a view", value = json!({"event_type": "view", "user_id": "u-17", "payload": {"url": "/pricing"}}))),
@@ -105,6 +106,7 @@ pub(crate) async fn post_events(
 #[utoipa::path(
     tag = "events",
     operation_id = "postEvent",
+    security(("key" = ["write"])),
     request_body(content = NewEvents, example = json!({"user": "u-17", "slug": "big-buck-bunny", "at": 42.5})),
     responses(
         (status = 202, description = "What became of it.", body = PostedView,
@@ -127,6 +129,7 @@ pub(crate) async fn post_event(
 #[utoipa::path(
     tag = "events",
     operation_id = "postToRoot",
+    security(("key" = ["write"])),
     request_body(content = NewEvents, example = json!({"user": "u-17", "slug": "big-buck-bunny", "at": 42.5})),
     responses(
         (status = 202, description = "What became of it.", body = PostedView,
@@ -182,6 +185,7 @@ pub(crate) enum AnalyticsType {
 #[utoipa::path(
     tag = "events",
     operation_id = "postAnalyticsEvent",
+    security(("key" = ["write"])),
     request_body(content(
         (NewAnalyticsEvent = "application/json", example = json!({"user_id": "u-17", "event_type": "view", "payload": {"url": "/pricing"}})),
         (NewAnalyticsEvent = "application/cloudevents+json", example = json!({
@@ -212,6 +216,7 @@ pub(crate) async fn post_analytics_event(
 #[utoipa::path(
     tag = "events",
     operation_id = "getEvent",
+    security(("key" = ["read"])),
     params(("event_id" = uuid::Uuid, Path, description = "As the answer to its post has it.")),
     responses(
         (status = 200, description = "As it is stored.", body = EventView, example = json!({
@@ -234,6 +239,7 @@ pub(crate) async fn show(request: HttpRequest, path: EventPath, state: Shared) -
 #[utoipa::path(
     tag = "events",
     operation_id = "listEvents",
+    security(("key" = ["read"])),
     params(EventParams),
     responses((status = 200, description = "A page of them.", body = Page<EventView>, example = json!({
         "items": [{

@@ -37,6 +37,7 @@ pub(crate) struct UploadForm {
 #[utoipa::path(
     tag = "files",
     operation_id = "uploadFile",
+    security(("key" = ["upload"])),
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     params(UploadParams),
     responses(

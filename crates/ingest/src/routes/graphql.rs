@@ -50,6 +50,7 @@ pub(crate) struct AnswerBody {
 #[utoipa::path(
     tag = "graphql",
     operation_id = "askGraphql",
+    security(("key" = ["read"])),
     request_body(content = QueryBody, description = "One query.", example = json!({
         "query": "query ($id: ID!) { job(jobId: $id) { status } }",
         "variables": {"id": "01978b2e-0000-7000-8000-000000000001"},
@@ -106,6 +107,7 @@ fn variables(raw: &RawValue) -> Result<Variables, String> {
 #[utoipa::path(
     tag = "graphql",
     operation_id = "showGraphql",
+    security(()),
     responses((
         status = 200, description = "The schema in its own language; to browsers, the page.",
         content((String = "text/plain"), (String = "text/html")),

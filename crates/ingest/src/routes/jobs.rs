@@ -8,7 +8,8 @@ use domain::ids::JobId;
 use domain::job::{Job, JobStatus};
 use records::{Transition, Unit};
 
-use super::parameters::ListParams;
+use super::parameters::{ListParams, SocketParams};
+use super::tickets;
 use crate::page::{Page, PageRequest};
 use crate::problem::{Code, Problem};
 use crate::query::Query;
@@ -22,6 +23,7 @@ const STATUS: &str = "one of queued, processing, completed, failed, cancelled";
 #[utoipa::path(
     tag = "jobs",
     operation_id = "getJob",
+    security(("key" = ["upload"]), ("key" = ["read"])),
     params(("job_id" = uuid::Uuid, Path, description = "As the upload answered it.")),
     responses(
         (status = 200, description = "Where it stands.", body = JobView),
@@ -44,6 +46,7 @@ pub(crate) async fn find(state: &State, id: JobId) -> Result<Option<JobView>, Pr
 #[utoipa::path(
     tag = "jobs",
     operation_id = "listJobs",
+    security(("key" = ["read"])),
     params(ListParams),
     responses((status = 200, description = "A page of them.", body = Page<JobView>))
 )]
@@ -67,6 +70,7 @@ pub(crate) async fn page(state: &State, mut query: Query) -> Result<Page<JobView
 #[utoipa::path(
     tag = "jobs",
     operation_id = "cancelJob",
+    security(("key" = ["upload"])),
     params(("job_id" = uuid::Uuid, Path, description = "As the upload answered it.")),
     responses(
         (status = 202, description = "It is cancelled.", body = JobView),
@@ -88,6 +92,7 @@ pub(crate) async fn cancel(request: HttpRequest, path: JobPath, state: Shared) -
 #[utoipa::path(
     tag = "jobs",
     operation_id = "retryJob",
+    security(("key" = ["upload"])),
     params(("job_id" = uuid::Uuid, Path, description = "As the upload answered it.")),
     responses(
         (status = 202, description = "It is queued again.", body = JobView),
@@ -138,7 +143,8 @@ fn accepted(state: &State, job: Job) -> HttpResponse {
 #[utoipa::path(
     tag = "jobs",
     operation_id = "watchJob",
-    params(("job_id" = uuid::Uuid, Path, description = "As the upload answered it.")),
+    security(("key" = ["upload"]), ("key" = ["read"]), ("ticket" = [])),
+    params(("job_id" = uuid::Uuid, Path, description = "As the upload answered it."), SocketParams),
     responses(
         (status = 101, description = "The connection is a WebSocket now."),
         (status = 404, description = "There is no such job."),
@@ -153,7 +159,7 @@ pub(crate) async fn watch(
     state: Shared,
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    Query::none(&request)?;
+    tickets::pass_over(&request)?;
     let known = state
         .read(move |unit| unit.progress(path.0))
         .await?

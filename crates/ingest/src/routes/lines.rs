@@ -22,6 +22,7 @@ const NDJSON: &str = "application/x-ndjson";
 #[utoipa::path(
     tag = "jobs",
     operation_id = "listRejects",
+    security(("key" = ["upload"]), ("key" = ["read"])),
     params(
         ("job_id" = uuid::Uuid, Path, description = "As the upload answered it."),
         LinePageParams,
@@ -110,6 +111,7 @@ fn prefers_ndjson(request: &HttpRequest) -> bool {
 #[utoipa::path(
     tag = "jobs",
     operation_id = "listEntries",
+    security(("key" = ["read"])),
     params(
         ("job_id" = uuid::Uuid, Path, description = "As the upload answered it."),
         LinePageParams,

@@ -35,6 +35,7 @@ fn in_order(search: &Search) -> Result<(), ValidationError> {
 #[utoipa::path(
     tag = "logs",
     operation_id = "searchLogs",
+    security(("key" = ["read"])),
     params(SearchParams),
     responses((status = 200, description = "A page of them.", body = Page<EntryView>))
 )]

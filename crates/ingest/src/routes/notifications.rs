@@ -24,6 +24,7 @@ const KEY_CHARS_MAX: usize = 255;
 #[utoipa::path(
     tag = "notifications",
     operation_id = "receiveNotification",
+    security(("key" = ["write"])),
     request_body(content = Object, example = json!({
         "notification_id": "7c4b0c1e-3b0a-5d5e-9d33-0b6f8f0f1f57", "rule": "training-completed", "user_id": "foo1",
         "message": "Congratulations on your daily training dose: 36 minutes!",
@@ -67,6 +68,7 @@ fn key_in(headers: &HeaderMap) -> Option<String> {
 #[utoipa::path(
     tag = "notifications",
     operation_id = "listReceived",
+    security(("key" = ["read"])),
     params(LinePageParams),
     responses((status = 200, description = "A page of it.", body = Page<NoticeView>, example = json!({
         "items": [{
@@ -93,6 +95,7 @@ pub(crate) async fn list_received(request: HttpRequest, state: Shared) -> Result
 #[utoipa::path(
     tag = "notifications",
     operation_id = "listNotifications",
+    security(("key" = ["read"])),
     params(NotificationParams),
     responses((status = 200, description = "A page of them.", body = Page<NotificationSchema>))
 )]
@@ -122,6 +125,7 @@ pub(crate) async fn list(request: HttpRequest, state: Shared) -> Result<HttpResp
 #[utoipa::path(
     tag = "notifications",
     operation_id = "getNotification",
+    security(("key" = ["read"])),
     params(("id" = uuid::Uuid, Path, description = "As the list has it.")),
     responses(
         (status = 200, description = "What it says, and what became of it.", body = NotificationSchema, example = json!({
@@ -147,6 +151,7 @@ pub(crate) async fn show(request: HttpRequest, path: NotificationPath, state: Sh
 #[utoipa::path(
     tag = "notifications",
     operation_id = "resendNotification",
+    security(("key" = ["admin"])),
     params(("id" = uuid::Uuid, Path, description = "As the list has it.")),
     responses(
         (status = 202, description = "It is pending again.", body = NotificationSchema),

@@ -36,6 +36,14 @@ pub(crate) struct ListParams {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+pub(crate) struct SocketParams {
+    /// Instead of a key, where the server requires one: a `ticket` of `POST /api/v1/tickets`. Elsewhere it is passed over.
+    #[param(min_length = 1, nullable = false)]
+    ticket: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct SearchParams {
     /// Only those of this level.
     #[param(inline, nullable = false)]

@@ -17,6 +17,7 @@ pub(crate) struct Catalogue {
 #[utoipa::path(
     tag = "service",
     operation_id = "listProblems",
+    security(()),
     responses((status = 200, description = "All of them.", body = Catalogue))
 )]
 #[get("/problems")]
@@ -31,6 +32,7 @@ pub(crate) async fn list(request: HttpRequest) -> Result<HttpResponse, Problem> 
 #[utoipa::path(
     tag = "service",
     operation_id = "getProblem",
+    security(()),
     params(("code" = String, Path, description = "The `code` of a problem.", example = "not_jsonl", min_length = 1)),
     responses(
         (status = 200, description = "What it means.", body = About),

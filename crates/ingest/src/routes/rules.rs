@@ -59,6 +59,7 @@ impl From<&Rule> for RuleView {
 #[utoipa::path(
     tag = "rules",
     operation_id = "listRules",
+    security(("key" = ["read"])),
     responses((status = 200, description = "In the order of their file.", body = RuleList, example = json!({"items": [{
         "name": "no-training-after-launch", "kind": "absence",
         "rule": {
@@ -130,6 +131,7 @@ impl DryRun {
 #[utoipa::path(
     tag = "rules",
     operation_id = "dryRunRule",
+    security(("key" = ["read"])),
     params(DryRunParams),
     request_body(content(
         (Object = "application/json", example = json!({

@@ -26,6 +26,7 @@ pub(crate) struct Alive {
 #[utoipa::path(
     tag = "service",
     operation_id = "livez",
+    security(()),
     responses((status = 200, description = "It does.", body = Alive))
 )]
 #[get("/livez")]
@@ -40,6 +41,7 @@ pub(crate) async fn livez(request: HttpRequest) -> Result<HttpResponse, Problem>
 #[utoipa::path(
     tag = "service",
     operation_id = "readyz",
+    security(()),
     responses(
         (status = 200, description = "It can work.", body = Report),
         (status = 503, description = "It cannot, or is on its way out.", body = Report),
@@ -64,6 +66,7 @@ pub(crate) async fn readyz(request: HttpRequest, service: Service) -> Result<Htt
 #[utoipa::path(
     tag = "service",
     operation_id = "metrics",
+    security(("key" = ["read"])),
     responses((status = 200, description = "In the text format.", body = String, content_type = "text/plain"))
 )]
 #[get("/metrics")]
@@ -131,6 +134,7 @@ const LINKS: IndexLinks = IndexLinks {
 #[utoipa::path(
     tag = "service",
     operation_id = "index",
+    security(()),
     responses((
         status = 200, description = "Its name and links; to browsers, the console.",
         content((Index = "application/json"), (String = "text/html")),

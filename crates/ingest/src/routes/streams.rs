@@ -59,6 +59,7 @@ pub(crate) struct NewLimit {
 #[utoipa::path(
     tag = "streams",
     operation_id = "startStream",
+    security(("key" = ["write"])),
     params(("user" = String, Path, description = "Who watches.")),
     request_body(content = Option<NewStream>, example = json!({"slug": "big-buck-bunny", "device": "ipad-3"})),
     responses(
@@ -101,6 +102,7 @@ pub(crate) async fn start(
 #[utoipa::path(
     tag = "streams",
     operation_id = "putStream",
+    security(("key" = ["write"])),
     params(
         ("user" = String, Path, description = "Who watches."),
         ("stream_id" = String, Path, description = "The stream, as its client calls it."),
@@ -171,6 +173,7 @@ async fn answer(state: &State, user: UserId, wish: Wish) -> Result<HttpResponse,
 #[utoipa::path(
     tag = "streams",
     operation_id = "endStream",
+    security(("key" = ["write"])),
     params(
         ("user" = String, Path, description = "Who watches."),
         ("stream_id" = String, Path, description = "As its start answered it."),
@@ -200,6 +203,7 @@ pub(crate) async fn end(
 #[utoipa::path(
     tag = "streams",
     operation_id = "listStreams",
+    security(("key" = ["read"])),
     params(("user" = String, Path, description = "Who watches; of a user who was never seen nothing runs.")),
     responses((status = 200, description = "In the order of the starts.", body = StreamsView, example = json!({
         "user": "u-17", "active": 1, "limit": 3, "streams": [{
@@ -219,6 +223,7 @@ pub(crate) async fn list(request: HttpRequest, user: UserPath, state: Shared) ->
 #[utoipa::path(
     tag = "streams",
     operation_id = "setStreamLimit",
+    security(("key" = ["admin"])),
     params(("user" = String, Path, description = "Who watches.")),
     request_body(content = NewLimit, example = json!({"limit": 5})),
     responses(
@@ -253,6 +258,7 @@ pub(crate) async fn set_limit(
 #[utoipa::path(
     tag = "streams",
     operation_id = "dropStreamLimit",
+    security(("key" = ["admin"])),
     params(("user" = String, Path, description = "Who watches.")),
     responses(
         (status = 204, description = "She has none (any more)."),

@@ -13,6 +13,8 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::jobs::not_a_handshake;
+use super::parameters::SocketParams;
+use super::tickets;
 use crate::Settings;
 use crate::live::feed::Counters;
 use crate::live::onlooker;
@@ -123,6 +125,7 @@ pub(crate) struct SettingView {
 #[utoipa::path(
     tag = "service",
     operation_id = "getSystem",
+    security(("key" = ["read"])),
     responses((status = 200, description = "Also when parts of it are down.", body = SystemView))
 )]
 #[get("/api/v1/system")]
@@ -235,6 +238,8 @@ fn settings(settings: &Settings) -> Vec<SettingView> {
 #[utoipa::path(
     tag = "service",
     operation_id = "followAll",
+    security(("key" = ["read"]), ("ticket" = [])),
+    params(SocketParams),
     responses(
         (status = 101, description = "The connection is a WebSocket now."),
         (status = 426, description = "The request is no WebSocket handshake."),
@@ -243,7 +248,7 @@ fn settings(settings: &Settings) -> Vec<SettingView> {
 )]
 #[get("/ws/live")]
 pub(crate) async fn follow(request: HttpRequest, state: Shared, body: web::Payload) -> Result<HttpResponse, Problem> {
-    Query::none(&request)?;
+    tickets::pass_over(&request)?;
     let (response, session, messages) = actix_ws::handle(&request, body).map_err(|_| not_a_handshake())?;
     let response = state.live_sockets.seat(response)?;
     let frames = state.accept.feed().listen();

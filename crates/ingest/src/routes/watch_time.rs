@@ -22,6 +22,7 @@ const BUCKETS_MAX: u32 = 1_000;
 #[utoipa::path(
     tag = "watch time",
     operation_id = "getMovieWatchTime",
+    security(("key" = ["read"])),
     params(("slug" = String, Path, description = "The movie.")),
     responses(
         (status = 200, description = "One heartbeat is enough to be known.", body = MovieView, example = json!({
@@ -47,6 +48,7 @@ pub(crate) async fn find_movie(state: &State, slug: Slug) -> Result<Option<Movie
 #[utoipa::path(
     tag = "watch time",
     operation_id = "getUserWatchTime",
+    security(("key" = ["read"])),
     params(("user" = String, Path, description = "Who watched.")),
     responses(
         (status = 200, description = "One heartbeat is enough to be known.", body = UserView, example = json!({
@@ -72,6 +74,7 @@ pub(crate) async fn find_user(state: &State, user: UserId) -> Result<Option<User
 #[utoipa::path(
     tag = "watch time",
     operation_id = "getWatch",
+    security(("key" = ["read"])),
     params(
         ("user" = String, Path, description = "Who watched."),
         ("slug" = String, Path, description = "The movie."),
@@ -113,6 +116,7 @@ pub(crate) async fn find_pair(state: &State, pair: Pair) -> Result<Option<WatchV
 #[utoipa::path(
     tag = "watch time",
     operation_id = "listWatches",
+    security(("key" = ["read"])),
     params(("user" = String, Path, description = "Who watched."), WatchPageParams),
     responses(
         (status = 200, description = "A page of them.", body = Page<WatchView>, example = json!({
@@ -169,6 +173,7 @@ fn watched_by(
 #[utoipa::path(
     tag = "watch time",
     operation_id = "listMovies",
+    security(("key" = ["read"])),
     params(LeaderboardParams),
     responses((status = 200, description = "A page of them, most watched first.", body = Page<MovieView>, example = json!({
         "items": [{
@@ -191,6 +196,7 @@ pub(crate) async fn top_movies(request: HttpRequest, state: Shared) -> Result<Ht
 #[utoipa::path(
     tag = "watch time",
     operation_id = "listUsers",
+    security(("key" = ["read"])),
     params(LeaderboardParams),
     responses((status = 200, description = "A page of them, who watched most first.", body = Page<UserView>, example = json!({
         "items": [{
@@ -233,6 +239,7 @@ fn place_in_rows<K>(place: Option<(u64, K)>) -> Option<(i64, K)> {
 #[utoipa::path(
     tag = "watch time",
     operation_id = "getRetention",
+    security(("key" = ["read"])),
     params(("slug" = String, Path, description = "The movie."), RetentionParams),
     responses(
         (status = 200, description = "From the beginning to the furthest that anybody came.", body = RetentionView, example = json!({

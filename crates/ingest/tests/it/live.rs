@@ -173,7 +173,7 @@ async fn refusals_come_before_the_upgrade() {
     for (target, extra, status, code) in [
         ("/ws/jobs/7".to_owned(), &[][..], 400, "invalid_job_id"),
         (format!("/ws/jobs/{}", Uuid::now_v7()), &[], 404, "unknown_job"),
-        (format!("/ws/jobs/{id}?ticket=1"), &[], 400, "invalid_parameter"),
+        (format!("/ws/jobs/{id}?colour=1"), &[], 400, "invalid_parameter"),
         (
             format!("/ws/jobs/{id}"),
             &[("origin", "http://evil.example")],

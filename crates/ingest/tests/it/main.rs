@@ -12,6 +12,7 @@ mod graphql;
 mod harness;
 mod held_queue;
 mod jobs;
+mod keys;
 mod lines;
 mod live;
 mod notifications;

@@ -307,14 +307,6 @@ async fn a_page_asks_first_without_its_key_and_can_read_that_one_is_needed() {
 }
 
 #[tokio::test]
-async fn without_keys_nobody_enters_where_they_are_needed() {
-    let server = TestServer::with(|settings| settings.keys_required = true).await;
-    assert_eq!(server.get("/api/v1/jobs").await.expect(401).problem(), "key_required");
-    server.get("/livez").await.expect(200);
-    server.get("/readyz").await.expect(200);
-}
-
-#[tokio::test]
 async fn a_request_under_way_is_finished_when_the_server_ends() {
     let mut server = TestServer::start().await;
     let body = form(&[file("a.log", LINES)]);
