@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) rules: Rules,
     pub(crate) worker: Worker,
     pub(crate) process: Process,
+    /// What commands show to a server.
+    pub(crate) api_key: Option<String>,
 }
 
 /// Where the door is and who may come in.
@@ -112,6 +114,7 @@ impl Config {
             rules: Rules::from_values(values)?,
             worker: Worker::from_values(values)?,
             process: Process::from_values(values)?,
+            api_key: values.text_if_set("EH_API_KEY")?,
         })
     }
 }

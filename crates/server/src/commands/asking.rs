@@ -21,6 +21,23 @@ pub(super) struct Server {
     /// The server, instead of the one that the settings describe
     #[arg(long)]
     url: Option<String>,
+    #[command(flatten)]
+    key: Key,
+}
+
+/// What is shown to it.
+#[derive(Args)]
+pub(super) struct Key {
+    /// An API key, where the server asks for one; in the environment nobody else on this machine sees it
+    #[arg(long, value_name = "KEY", env = "EH_API_KEY", hide_env_values = true)]
+    key: Option<String>,
+}
+
+impl Key {
+    /// A variable that is set to nothing counts as not set.
+    pub(super) fn shown(&self) -> Option<&str> {
+        self.key.as_deref().filter(|key| !key.is_empty())
+    }
 }
 
 #[derive(Args)]
@@ -34,10 +51,13 @@ pub(super) struct Asked {
 
 impl Server {
     pub(super) fn client(&self, before: SettingFlags) -> anyhow::Result<Client> {
-        match &self.url {
-            Some(url) => Client::new(url),
-            None => Client::new(&format!("http://{}", reachable(load(before)?.door.bind))),
+        let key = self.key.shown();
+        if let Some(url) = &self.url {
+            return Client::new(url, key);
         }
+        let config = load(before)?;
+        let url = format!("http://{}", reachable(config.door.bind));
+        Client::new(&url, key.or(config.api_key.as_deref()))
     }
 
     /// What a command that is typed next has to say to find the same server.

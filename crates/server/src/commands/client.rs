@@ -5,7 +5,7 @@ mod resources;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Body, Response, StatusCode, Url};
 use serde::Deserialize;
@@ -17,6 +17,8 @@ const EVENTS_ANSWER_WAIT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// A server that restarts is waited for; one that is gone is not.
 const FAILURES_IN_A_ROW_MAX: u32 = 60;
+/// What whoever is not let in can do about it.
+const KEY_HINT: &str = "pass a key with --key, or set EH_API_KEY";
 
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -94,7 +96,7 @@ pub(crate) struct Problem {
 }
 
 impl Client {
-    pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: &str, key: Option<&str>) -> anyhow::Result<Self> {
         let address =
             Url::parse(url).with_context(|| format!("--url `{url}` is no address such as http://127.0.0.1:8000"))?;
         anyhow::ensure!(
@@ -102,6 +104,9 @@ impl Client {
             "--url `{url}` must begin with http:// or https://"
         );
         let mut builder = reqwest::Client::builder().connect_timeout(CONNECT_WAIT);
+        if let Some(key) = key {
+            builder = builder.default_headers(showing(key)?);
+        }
         if is_this_computer(&address) {
             builder = builder.no_proxy();
         }
@@ -204,6 +209,13 @@ impl Client {
     }
 }
 
+/// No log and no redirect to another host gets to see it.
+fn showing(key: &str) -> anyhow::Result<HeaderMap> {
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {key}")).context("the key holds what no key can hold")?;
+    bearer.set_sensitive(true);
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, bearer)]))
+}
+
 impl Wishes {
     /// What every line of the file is.
     pub(crate) fn logs() -> Self {
@@ -271,7 +283,10 @@ async fn accepted(answer: Response) -> Result<Response, Problem> {
     if status.is_success() {
         return Ok(answer);
     }
-    let problem = problem(status, &body(answer).await?);
+    let mut problem = problem(status, &body(answer).await?);
+    if status == StatusCode::UNAUTHORIZED {
+        problem.detail = format!("{}; {KEY_HINT}", problem.detail);
+    }
     Err(Problem { retry_after, ..problem })
 }
 

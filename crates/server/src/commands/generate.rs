@@ -23,6 +23,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use self::plan::{Kind, Plan};
 use self::report::{Made, Place};
 use self::rhythm::Day;
+use super::asking::Key;
 use super::client::{Client, Problem};
 use super::{load, reachable, say_wrong};
 use crate::config::{Config, SettingFlags};
@@ -61,6 +62,8 @@ pub(crate) struct Arguments {
     /// The server to post to, instead of the one that the settings describe
     #[arg(long)]
     url: Option<String>,
+    #[command(flatten)]
+    key: Key,
     /// Say what was made as one JSON object
     #[arg(long)]
     json: bool,
@@ -130,7 +133,7 @@ async fn into_backend(
     bar: &ProgressBar,
 ) -> anyhow::Result<End> {
     if let Some(url) = &arguments.url {
-        let client = Client::new(url)?;
+        let client = Client::new(url, arguments.key.shown())?;
         anyhow::ensure!(
             client.finds_a_server().await?,
             "what answers at {url} is no Event Horizon"
@@ -138,7 +141,7 @@ async fn into_backend(
         return to_server(&client, plan, bar).await;
     }
     let config = load(before.then(&arguments.settings))?;
-    match running_server(&config).await? {
+    match running_server(&config, &arguments.key).await? {
         Some(client) => to_server(&client, plan, bar).await,
         None => Box::pin(in_process::make(plan, config, bar)).await,
     }
@@ -154,12 +157,13 @@ async fn to_server(client: &Client, plan: &Plan, bar: &ProgressBar) -> anyhow::R
 }
 
 /// The server that the settings describe, if it is up.
-async fn running_server(config: &Config) -> anyhow::Result<Option<Client>> {
+async fn running_server(config: &Config, key: &Key) -> anyhow::Result<Option<Client>> {
     let address = reachable(config.door.bind);
     if address.port() == 0 {
         return Ok(None);
     }
-    let client = Client::new(&format!("http://{address}"))?;
+    let key = key.shown().or(config.api_key.as_deref());
+    let client = Client::new(&format!("http://{address}"), key)?;
     match client.finds_a_server().await {
         Ok(true) => Ok(Some(client)),
         Ok(false) => anyhow::bail!(

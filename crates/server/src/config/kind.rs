@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use domain::api_key::KeyText;
 use reqwest::Url;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -34,6 +35,7 @@ pub(crate) enum Kind {
     LogFilter,
     /// That messages are signed with.
     Secret,
+    ApiKey,
     /// Any text; what it should be.
     Text(&'static str),
 }
@@ -67,6 +69,7 @@ impl Kind {
             Self::Blocks => list(text, is_block),
             Self::LogFilter => is_log_filter(text).then(|| Value::Text(text.to_owned())),
             Self::Secret => Secret::parse(text).is_ok().then(|| Value::Text(text.to_owned())),
+            Self::ApiKey => text.parse::<KeyText>().is_ok().then(|| Value::Text(text.to_owned())),
             Self::Text(_) => (!text.is_empty()).then(|| Value::Text(text.to_owned())),
         }
     }
@@ -96,6 +99,7 @@ impl Kind {
                 "a level (error, warn, info, debug, trace) or directives such as `info,worker=debug`".to_owned()
             }
             Self::Secret => "a secret, or `whsec_` and one in Base64".to_owned(),
+            Self::ApiKey => "a key as `event-horizon keys create` printed it".to_owned(),
             Self::Text(what) => what.to_owned(),
         }
     }

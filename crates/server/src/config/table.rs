@@ -34,6 +34,7 @@ pub(crate) enum Group {
     Rules,
     Worker,
     Process,
+    Commands,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +67,7 @@ impl Setting {
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Door,
         Self::Backends,
         Self::Files,
@@ -74,6 +75,7 @@ impl Group {
         Self::Rules,
         Self::Worker,
         Self::Process,
+        Self::Commands,
     ];
 
     pub(crate) const fn title(self) -> &'static str {
@@ -85,6 +87,7 @@ impl Group {
             Self::Rules => "Rules and their messages",
             Self::Worker => "The worker",
             Self::Process => "The process",
+            Self::Commands => "Commands that ask a server",
         }
     }
 }
@@ -384,6 +387,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Word(&["pretty", "json"]),
         shown: Shown::Whole,
         meaning: "How log lines look. They go to standard error.",
+    },
+    Setting {
+        env: "EH_API_KEY",
+        group: Group::Commands,
+        default: Default::Rule("none"),
+        kind: Kind::ApiKey,
+        shown: Shown::Never,
+        meaning: "The key that commands such as `upload` and `jobs` show to the server; `--key` says it too. From a file it goes only to the server that the settings describe, not to one of `--url`.",
     },
 ];
 

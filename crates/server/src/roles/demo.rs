@@ -25,9 +25,9 @@ pub(super) fn begin(config: &Config, door: SocketAddr, reader: Reader, stop: Can
         (Some(_), None) => Messages::Suppressed,
         (Some(_), Some(_)) => return tracing::warn!(error = RULES_UNKNOWN, "demo.not_loaded"),
     };
-    let url = format!("http://{}", reachable(door));
+    let (url, key) = (format!("http://{}", reachable(door)), config.api_key.clone());
     let loading = async move {
-        match load(&url, messages).await {
+        match load(&url, key.as_deref(), messages).await {
             Ok(loaded) => tell(&loaded, messages, reader),
             Err(error) => tracing::warn!(error = format!("{error:#}"), "demo.not_loaded"),
         }
@@ -35,8 +35,8 @@ pub(super) fn begin(config: &Config, door: SocketAddr, reader: Reader, stop: Can
     tokio::spawn(stop.run_until_cancelled_owned(loading));
 }
 
-async fn load(url: &str, messages: Messages) -> anyhow::Result<Loaded> {
-    demo::load(&Client::new(url)?, messages).await
+async fn load(url: &str, key: Option<&str>, messages: Messages) -> anyhow::Result<Loaded> {
+    demo::load(&Client::new(url, key)?, messages).await
 }
 
 fn tell(loaded: &Loaded, messages: Messages, reader: Reader) {

@@ -63,7 +63,7 @@ mod tests {
     fn a_name_in_a_path_stays_one_name() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = |base: &str, user: &str| {
-            let client = Client::new(base).unwrap();
+            let client = Client::new(base, None).unwrap();
             client.resource(&["v1", "users", user, "streams"]).unwrap().to_string()
         };
         assert_eq!(

@@ -24,7 +24,7 @@ const LAST_MAX: Duration = Duration::from_secs(10);
 pub(super) async fn make(plan: &Plan, config: Config, bar: &ProgressBar) -> anyhow::Result<End> {
     let place = Place::Stopped(format!("http://{}", reachable(config.door.bind)));
     let making = roles::run_around(config, async |url, opened| {
-        let tally = deliver::all(&Client::new(url)?, plan, bar).await?;
+        let tally = deliver::all(&Client::new(url, None)?, plan, bar).await?;
         bar.set_message("applying events");
         drained(&*opened.queue).await?;
         Ok(tally)

@@ -42,7 +42,7 @@ impl Door {
     async fn given(&self, events: u64) -> anyhow::Result<Tally> {
         let day = |text: &str| Day::parse(text).unwrap();
         let plan = Plan::new(events, day("2025-05-01"), day("2025-05-02"), 1, vec![Kind::Analytics]).unwrap();
-        all(&Client::new(&self.url).unwrap(), &plan, &ProgressBar::hidden()).await
+        all(&Client::new(&self.url, None).unwrap(), &plan, &ProgressBar::hidden()).await
     }
 
     fn bodies(&self) -> Vec<String> {
