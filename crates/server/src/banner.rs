@@ -69,6 +69,7 @@ impl Banner<'_> {
         match self.access {
             Access::ThisComputer => "this computer only, no key needed",
             Access::AnyoneWhoReachesUs => "anyone who can reach this address, no key needed",
+            Access::WhoHasAKey => "with a key; event-horizon keys create makes one",
         }
     }
 

@@ -8,6 +8,7 @@ mod follow;
 mod generate;
 mod health;
 mod jobs;
+mod keys;
 mod migrate;
 mod notifications;
 mod openapi;
@@ -112,6 +113,11 @@ enum Command {
         #[command(subcommand)]
         what: rules::What,
     },
+    /// API keys: make one, list them, revoke one; a server may go on meanwhile
+    Keys {
+        #[command(subcommand)]
+        what: keys::What,
+    },
     /// Show the settings
     Config {
         #[command(subcommand)]
@@ -191,6 +197,7 @@ impl CommandLine {
             Some(Command::Upload(arguments)) => block_on(upload::run(arguments, before)),
             Some(Command::Jobs { what }) => block_on(jobs::run(what, before)),
             Some(Command::Health(arguments)) => block_on(health::run(arguments, before)),
+            Some(Command::Keys { what }) => keys::run(what, before),
             Some(Command::Config { what }) => config_show::run(what, before),
             Some(Command::Openapi) => openapi::run(),
             Some(Command::Completions { shell }) => Ok(completions(shell)),

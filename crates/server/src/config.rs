@@ -20,7 +20,7 @@ pub(crate) use self::flags::SettingFlags;
 pub(crate) use self::gather::{Sources, Values, gather};
 pub(crate) use self::mask::masked;
 pub(crate) use self::playback::Playback;
-use self::refusal::{Refusal, Refusals};
+use self::refusal::Refusals;
 pub(crate) use self::rules::Rules;
 pub(crate) use self::show::{defaults_file, for_people, for_programs, reference};
 use self::table::DATA_FOLDER;
@@ -50,6 +50,7 @@ pub(crate) enum Access {
     ThisComputer,
     /// Somebody decided so.
     AnyoneWhoReachesUs,
+    WhoHasAKey,
 }
 
 pub(crate) struct Backends {
@@ -122,10 +123,9 @@ impl Config {
 impl Door {
     fn from_values(values: &Values) -> Result<Self, Refusals> {
         let bind = values.address("EH_BIND")?;
-        let access = Access::decide(bind, values).map_err(|refusal| Refusals(vec![refusal]))?;
         Ok(Self {
             bind,
-            access,
+            access: Access::decide(bind, values.switch_if_set("EH_API_KEYS_REQUIRED")?),
             cors_origins: values.list("EH_CORS_ORIGINS")?,
             allowed_hosts: values.list("EH_ALLOWED_HOSTS")?,
         })
@@ -133,23 +133,13 @@ impl Door {
 }
 
 impl Access {
-    /// Whatever other computers can reach needs somebody's word.
-    fn decide(bind: SocketAddr, values: &Values) -> Result<Self, Refusal> {
-        let keys_required = values.switch_if_set("EH_API_KEYS_REQUIRED").ok().flatten();
-        match (keys_required, bind.ip().is_loopback()) {
-            (Some(true), _) => Err(Refusal::Forbidden(format!(
-                "EH_API_KEYS_REQUIRED is `true` ({}), but this version has no API keys yet, so nobody could come in; \
-                 set it to `false`, or leave it out on loopback",
-                values.origin("EH_API_KEYS_REQUIRED")
-            ))),
-            (None, false) => Err(Refusal::Forbidden(format!(
-                "EH_BIND is `{bind}` ({}): other computers could reach it, and nothing would ask them who they are, because \
-                 this version has no API keys yet.\nBind to 127.0.0.1, or, if you trust everybody who can reach this \
-                 address, say so with EH_API_KEYS_REQUIRED=false or --insecure-no-auth",
-                values.origin("EH_BIND")
-            ))),
-            (_, true) => Ok(Self::ThisComputer),
-            (Some(false), false) => Ok(Self::AnyoneWhoReachesUs),
+    /// Whatever other computers can reach asks for a key, unless somebody says that it need not.
+    fn decide(bind: SocketAddr, keys_required: Option<bool>) -> Self {
+        let is_loopback = bind.ip().is_loopback();
+        match keys_required.unwrap_or(!is_loopback) {
+            true => Self::WhoHasAKey,
+            false if is_loopback => Self::ThisComputer,
+            false => Self::AnyoneWhoReachesUs,
         }
     }
 }
@@ -280,6 +270,22 @@ mod tests {
 
     /// For people who read the repository; the program prints the same.
     const DEFAULTS_FILE: &str = include_str!("config.default.toml");
+
+    #[test]
+    fn beyond_this_computer_a_key_is_needed_unless_somebody_says_otherwise() {
+        let decided = |bind: &str, required| Access::decide(bind.parse().unwrap(), required);
+        for (bind, unless_said) in [
+            ("127.0.0.1:8000", Access::ThisComputer),
+            ("[::1]:8000", Access::ThisComputer),
+            ("0.0.0.0:8000", Access::WhoHasAKey),
+            ("192.0.2.1:8000", Access::WhoHasAKey),
+        ] {
+            assert_eq!(decided(bind, None), unless_said, "{bind}");
+            assert_eq!(decided(bind, Some(true)), Access::WhoHasAKey, "{bind}");
+        }
+        assert_eq!(decided("127.0.0.1:8000", Some(false)), Access::ThisComputer);
+        assert_eq!(decided("0.0.0.0:8000", Some(false)), Access::AnyoneWhoReachesUs);
+    }
 
     #[test]
     fn the_manual_is_the_table() {

@@ -3,6 +3,7 @@
 pub(crate) mod backends;
 mod database;
 mod demo;
+mod keys;
 mod listener;
 mod parts;
 mod replica;
@@ -19,6 +20,7 @@ use self::backends::Opened;
 use self::demo::Reader;
 pub(crate) use self::parts::effects;
 use self::replica::Me;
+pub(crate) use self::replica::now;
 use crate::banner::Banner;
 use crate::config::{Access, Config};
 use crate::shutdown;
@@ -70,13 +72,14 @@ pub(crate) async fn run(role: Role, config: Config, demo: bool) -> anyhow::Resul
     Ok(())
 }
 
-/// A server with all roles on a free port of this computer, for as long as `task` takes, which gets its address. `None`: a
-/// signal came first.
+/// A server with all roles on a free port of this computer, for as long as `task` takes, which gets its address and needs no
+/// key. `None`: a signal came first.
 pub(crate) async fn run_around<T>(
     mut config: Config,
     task: impl AsyncFnOnce(&str, &Opened) -> anyhow::Result<T>,
 ) -> anyhow::Result<Option<T>> {
     config.process.be_quiet();
+    config.door.access = Access::ThisComputer;
     let role = Role::Everything;
     let metrics = telemetry::start(&config.process)?;
     let stop = shutdown::on_signal()?;
@@ -123,6 +126,7 @@ async fn live(
     let Some(listener) = once_ready(role, opened, listener, stop).await? else {
         return Ok(());
     };
+    keys::require_one(role, config, &opened.records).await?;
     let reader = greet(role, config, opened, &listener, demo).await?;
     if demo {
         let door = listener.local_addr().context("the address is unknown")?;

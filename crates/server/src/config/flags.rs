@@ -51,7 +51,7 @@ impl Args for SettingFlags {
             .arg(
                 insecure
                     .help_heading(HEADING)
-                    .help("Serve other computers although nothing asks them who they are"),
+                    .help("Ask nobody for a key, whoever can reach this server"),
             );
         SETTINGS.iter().filter_map(argument).fold(with_file, Command::arg)
     }

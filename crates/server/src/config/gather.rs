@@ -193,11 +193,6 @@ impl Values {
         SETTINGS.iter().filter_map(|setting| self.0.get(setting.env))
     }
 
-    /// Where the value of a setting came from.
-    pub(crate) fn origin(&self, env: &str) -> Origin {
-        self.0.get(env).map_or(Origin::Default, |held| held.origin.clone())
-    }
-
     pub(crate) fn address(&self, env: &str) -> Result<SocketAddr, Refusals> {
         self.must(env, |value| {
             if let Value::Address(address) = value {

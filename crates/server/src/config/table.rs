@@ -99,15 +99,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: Default::Value("127.0.0.1:8000"),
         kind: Kind::Address,
         shown: Shown::Whole,
-        meaning: "Address and port to listen on. Port 0 takes a free one, which is printed and logged. Beyond loopback it needs EH_API_KEYS_REQUIRED to be set.",
+        meaning: "Address and port to listen on. Port 0 takes a free one, which is printed and logged. Beyond loopback keys are required, unless EH_API_KEYS_REQUIRED says otherwise.",
     },
     Setting {
         env: "EH_API_KEYS_REQUIRED",
         group: Group::Door,
-        default: Default::Rule("false on loopback; must be set for any other address"),
+        default: Default::Rule("false on loopback, true on any other address"),
         kind: Kind::Switch,
         shown: Shown::Whole,
-        meaning: "Whether clients need an API key. This version has no API keys yet, so only `false` starts; `--insecure-no-auth` says the same.",
+        meaning: "Whether clients need an API key; `event-horizon keys create` makes one. `--insecure-no-auth` says `false`.",
     },
     Setting {
         env: "EH_CORS_ORIGINS",

@@ -9,7 +9,7 @@ use worker::Destination;
 use super::backends::Opened;
 use super::replica::Me;
 use crate::commands::reachable;
-use crate::config::{self, Config};
+use crate::config::{self, Access, Config};
 use crate::telemetry::Metrics;
 
 /// Where every door takes messages.
@@ -18,6 +18,8 @@ const RECEIVER: &str = "/v1/notify";
 /// `own_door`: the one of the same process, where there is one.
 pub(super) fn worker(config: &Config, opened: &Opened, me: &Me, own_door: Option<SocketAddr>) -> worker::Worker {
     let usual = worker::Settings::named(me.name.clone());
+    // A door that asks for a key asks its own worker too; messages then go where the door looks for them.
+    let own_door = own_door.filter(|_| config.door.access != Access::WhoHasAKey);
     worker::Worker {
         records: opened.records.clone(),
         queue: Arc::clone(&opened.queue),
@@ -110,6 +112,7 @@ fn door_settings(config: &Config, opened: &Opened) -> ingest::Settings {
         rules: Arc::clone(&opened.rules),
         allowed_hosts: config.door.allowed_hosts.clone(),
         cors_origins: config.door.cors_origins.clone(),
+        keys_required: config.door.access == Access::WhoHasAKey,
         ..ingest::Settings::default()
     }
 }

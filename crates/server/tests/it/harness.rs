@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use reqwest::header::HeaderName;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -231,9 +232,16 @@ pub(crate) async fn until<T, E: Display>(mut ask: impl AsyncFnMut() -> Result<T,
 
 /// A client that speaks to this computer only.
 pub(crate) fn http() -> reqwest::Client {
+    http_showing(None)
+}
+
+/// The same, with an API key.
+pub(crate) fn http_showing(key: Option<&str>) -> reqwest::Client {
     // A second test of the same process finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
+    let shown = key.map(|key| (HeaderName::from_static("x-api-key"), key.parse().unwrap()));
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
+    client.default_headers(shown.into_iter().collect()).build().unwrap()
 }
 
 /// The arguments of a command line, for those that hold paths.

@@ -20,6 +20,7 @@ mod generate;
 mod harness;
 mod hostile;
 mod jobs;
+mod keys;
 mod live;
 mod pages;
 mod readme;

@@ -9,7 +9,7 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
-use crate::harness::{PATIENCE, Place, Ran, Server, http, ran};
+use crate::harness::{PATIENCE, Place, Ran, Server, http_showing, ran};
 
 /// Names a test once and runs it in both modes.
 macro_rules! in_both_modes {
@@ -94,9 +94,10 @@ impl Stack {
     fn embedded_with(settings: &[(&str, &str)]) -> Self {
         let place = Place::new();
         let environment = with_small_chunks(settings);
+        let client = client_of(&place, &environment);
         let door = start(&place, "serve", &environment);
         Self {
-            client: http(),
+            client,
             place,
             environment,
             door,
@@ -118,7 +119,7 @@ impl Stack {
         let place = Place::new();
         let mut environment = backends.environment();
         environment.extend(with_small_chunks(settings));
-        let mut migrate = command(&place, "migrate", &environment);
+        let mut migrate = command(&place, &["migrate"], &environment);
         assert!(
             tokio::task::spawn_blocking(move || migrate.status())
                 .await
@@ -126,10 +127,11 @@ impl Stack {
                 .unwrap()
                 .success()
         );
+        let client = client_of(&place, &environment);
         let door = start(&place, "ingest", &environment);
         let workers = (0..WORKERS).map(|_| start(&place, "worker", &environment)).collect();
         Some(Self {
-            client: http(),
+            client,
             place,
             environment,
             door,
@@ -288,8 +290,19 @@ fn with_small_chunks(settings: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn command(place: &Place, role: &str, environment: &[(String, String)]) -> Command {
-    let mut command = place.command(&[role]);
+/// Where keys are required it comes in with one that may do everything.
+fn client_of(place: &Place, environment: &[(String, String)]) -> Client {
+    let required = |(name, value): &(String, String)| name == "EH_API_KEYS_REQUIRED" && value == "true";
+    if !environment.iter().any(required) {
+        return http_showing(None);
+    }
+    let made = ran(&mut command(place, &["keys", "create", "--kind", "admin"], environment));
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    http_showing(Some(made.stdout.trim_end()))
+}
+
+fn command(place: &Place, arguments: &[&str], environment: &[(String, String)]) -> Command {
+    let mut command = place.command(arguments);
     command
         .env("EH_BIND", "127.0.0.1:0")
         .envs(environment.iter().map(|(name, value)| (name, value)));
@@ -297,7 +310,7 @@ fn command(place: &Place, role: &str, environment: &[(String, String)]) -> Comma
 }
 
 fn start(place: &Place, role: &str, environment: &[(String, String)]) -> Server {
-    Server::start(&mut command(place, role, environment))
+    Server::start(&mut command(place, &[role], environment))
 }
 
 #[cfg(feature = "services")]
