@@ -12,6 +12,8 @@ mod files;
 mod gateway;
 #[cfg(feature = "services")]
 mod ground;
+#[cfg(feature = "services")]
+mod keys;
 mod kills;
 mod rig;
 mod rules;
