@@ -1,6 +1,7 @@
 // Asking the server, and saying what it answered.
 
 import { useCallback, useEffect, useRef, useState } from './vendor/preact-htm.js';
+import { admission, headersOf, shownKey, turnAway, wantsKey } from './door.js';
 
 export class Refusal extends Error {
   constructor(problem, status) {
@@ -12,23 +13,44 @@ export class Refusal extends Error {
   }
 }
 
-export async function call(path, { method = 'GET', body, signal, headers = {} } = {}) {
+export async function call(path, options) {
+  const answer = await ask(path, options);
+  return answer.status === 204 ? null : bodyOf(answer);
+}
+
+/** A good answer, as it came. */
+export async function ask(path, options) {
+  const answer = await answerOf(path, options);
+  if (!answer.ok) throw new Refusal(await bodyOf(answer), answer.status);
+  return answer;
+}
+
+/** Whatever is answered, but for the wish for a key: what only looks waits until somebody has signed in. */
+export async function answerOf(path, { method = 'GET', acts = method !== 'GET', body, signal, headers = {} } = {}) {
   const asJson = body !== undefined && typeof body !== 'string';
-  let answer;
-  try {
-    answer = await fetch(path, {
+  for (;;) {
+    await admission(signal);
+    const key = shownKey();
+    const answer = await fetched(path, {
       method,
       signal,
-      headers: { accept: 'application/json', ...(asJson && { 'content-type': 'application/json' }), ...headers },
+      headers: { accept: 'application/json', ...(asJson && { 'content-type': 'application/json' }), ...headersOf(key), ...headers },
       body: asJson ? JSON.stringify(body) : body,
     });
+    if (answer.status !== 401 || !wantsKey(await bodyOf(answer.clone()))) return answer;
+    turnAway(key);
+    // Whoever signs in next may be somebody else, and should not be the one who did this.
+    if (acts) throw new Refusal({ detail: 'The key did not open this. Sign in, and do it again.' }, answer.status);
+  }
+}
+
+async function fetched(path, options) {
+  try {
+    return await fetch(path, options);
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new Refusal({ detail: 'The server cannot be reached.' }, 0);
   }
-  const said = answer.status === 204 ? null : await bodyOf(answer);
-  if (!answer.ok) throw new Refusal(said, answer.status);
-  return said;
 }
 
 async function bodyOf(answer) {
@@ -109,9 +131,9 @@ export function usePages(path, { everySeconds = null } = {}) {
   };
 }
 
-/** The same call for a terminal. */
+/** The same call for a terminal, which keeps the key in a variable. */
 export function curlOf({ method = 'GET', path, body, headers = {} }) {
-  const words = ['curl', '-s'];
+  const words = ['curl', '-s', ...keyForCurl()];
   if (method !== 'GET') words.push('-X', method);
   for (const [name, value] of Object.entries(headers)) words.push('-H', quoted(`${name}: ${value}`));
   if (body !== undefined) {
@@ -121,5 +143,8 @@ export function curlOf({ method = 'GET', path, body, headers = {} }) {
   words.push(quoted(location.origin + path));
   return words.join(' ');
 }
+
+/** In quotes that let the shell fill it in. */
+export const keyForCurl = () => (shownKey() === null ? [] : ['-H', '"authorization: Bearer $EH_API_KEY"']);
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -5,6 +5,7 @@ import { Icon, Mark } from './icons.js';
 import { start } from './live.js';
 import { Empty, View } from './parts.js';
 import { useAddress } from './router.js';
+import { SignIn, WhoIsIn } from './sign-in.js';
 import { hasEnded, useStore } from './store.js';
 import { takeDrops } from './uploads.js';
 import { Job } from './views/job.js';
@@ -30,6 +31,7 @@ const CONNECTIONS = {
   reconnecting: { tone: 'warn', word: 'Reconnecting' },
   polling: { tone: 'warn', word: 'Polling' },
   offline: { tone: 'bad', word: 'No connection' },
+  closed: { tone: 'warn', word: 'Signed out' },
 };
 
 function Page() {
@@ -43,12 +45,13 @@ function Page() {
     <a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <header class="bar-top">
       <a class="wordmark" href="#/" aria-label="Event Horizon"><${Mark} /><span>Event <b>Horizon</b></span></a>
-      <div class="bar-top-end"><${Connection} /><${Theme} /></div>
+      <div class="bar-top-end"><${Connection} /><${WhoIsIn} /><${Theme} /></div>
     </header>
     <nav class="places" aria-label="Views"><${Places} view=${address.view} /></nav>
     <main id="main" tabindex="-1"><${Shown} address=${address} /></main>
     ${hovering && html`<div class="drop-zone"><div><${Icon} name="upload" /><p>Drop to upload</p></div></div>`}
     <${Announcer} />
+    <${SignIn} />
   `;
 }
 

@@ -27,6 +27,7 @@ const DRAWINGS = {
   book: html`<path d="M8 4c-1.2-1-3.2-1.2-5.5-1.2v9.4c2.3 0 4.3.2 5.5 1.2 1.2-1 3.2-1.2 5.5-1.2V2.8C11.2 2.8 9.2 3 8 4Zm0 0v9.4" />`,
   file: html`<path d="M9 1.8H4.5A1 1 0 0 0 3.5 2.8v10.4a1 1 0 0 0 1 1h7a1 1 0 0 0 1-1V5.3Zm0 0v3.5h3.5" />`,
   user: html`<circle cx="8" cy="5.2" r="2.7" /><path d="M2.8 13.5c.5-2.7 2.5-4.2 5.2-4.2s4.7 1.5 5.2 4.2" />`,
+  key: html`<circle cx="5" cy="11" r="2.7" /><path d="m7 9 6.3-6.3M10.3 5.7l2.4 2.4M12.2 3.8l1.6 1.6" />`,
   stop: html`<rect x="4" y="4" width="8" height="8" rx="1" />`,
   bin: html`<path d="M2.5 4.3h11M6 4V2.5h4V4M4 4.5l.6 9h6.8l.6-9" />`,
 };

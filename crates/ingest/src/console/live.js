@@ -1,6 +1,7 @@
 // One socket for the whole page. Where it does not come up, or falls, the same things are asked for from time to time.
 
 import { call } from './api.js';
+import { admission, atTheDoor, isTurnedAway, shownKey } from './door.js';
 import { addEvents, addRate, change, hasEnded, learnJobs, now } from './store.js';
 
 const POLL_SECONDS = 2;
@@ -13,6 +14,7 @@ const RECONNECT_SECONDS = [0.5, 1, 2, 5, 10, 15];
 /** Counters come every second; a socket that is silent for so long is dead. */
 const SILENCE_SECONDS_MAX = 6;
 
+let socket = null;
 let failures = 0;
 let lastCounters = null;
 
@@ -20,34 +22,65 @@ export function start() {
   connect();
   poll();
   lookAtSystem();
-  addEventListener('online', () => change({ connection: 'reconnecting' }));
+  addEventListener('online', () => isTurnedAway() || change({ connection: 'reconnecting' }));
+  atTheDoor({
+    closed: () => {
+      change({ connection: 'closed' });
+      socket?.close();
+    },
+    opened: () => {
+      failures = 0;
+      change({ connection: 'connecting' });
+    },
+  });
 }
 
-function connect() {
-  const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws/live`);
+async function connect() {
+  try {
+    await admission();
+    follow(await ticket());
+  } catch {
+    fall();
+  }
+}
+
+/** A browser shows no key with a handshake. */
+async function ticket() {
+  if (shownKey() === null) return '';
+  const given = await call('/api/v1/tickets', { method: 'POST', acts: false, body: {} });
+  return `?ticket=${given.ticket}`;
+}
+
+function follow(query) {
+  const opened = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws/live${query}`);
+  socket = opened;
   let silence = null;
   const heard = () => {
     clearTimeout(silence);
-    silence = setTimeout(() => socket.close(), SILENCE_SECONDS_MAX * 1000);
+    silence = setTimeout(() => opened.close(), SILENCE_SECONDS_MAX * 1000);
   };
-  socket.onopen = () => {
+  opened.onopen = () => {
     failures = 0;
     change({ connection: 'live' });
     heard();
     // What happened in between is in the tables.
     catchUp();
   };
-  socket.onmessage = ({ data }) => {
+  opened.onmessage = ({ data }) => {
     heard();
     receive(JSON.parse(data));
   };
-  socket.onclose = () => {
+  opened.onclose = () => {
     clearTimeout(silence);
-    failures += 1;
-    change({ connection: failures < FAILURES_UNTIL_POLLING ? 'reconnecting' : 'polling' });
-    const wait = RECONNECT_SECONDS[Math.min(failures - 1, RECONNECT_SECONDS.length - 1)];
-    setTimeout(connect, wait * 1000);
+    fall();
   };
+}
+
+function fall() {
+  failures += 1;
+  if (!isTurnedAway()) change({ connection: failures < FAILURES_UNTIL_POLLING ? 'reconnecting' : 'polling' });
+  const wait = RECONNECT_SECONDS[Math.min(failures - 1, RECONNECT_SECONDS.length - 1)];
+  setTimeout(connect, wait * 1000);
 }
 
 function receive(frame) {

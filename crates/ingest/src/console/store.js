@@ -8,8 +8,12 @@ const RATES_KEPT_MAX = 60;
 const PACE_MS = 8000;
 
 let state = {
-  /** `connecting`, `live`, `reconnecting`, `polling` or `offline`. */
+  /** `connecting`, `live`, `reconnecting`, `polling`, `offline` or `closed`. */
   connection: 'connecting',
+  /** Of the API key in use its kind and id. */
+  key: null,
+  /** While the server wants a key: with the last one, if there was one. */
+  turnedAway: null,
   /** The last answer of `/api/v1/system`. */
   system: null,
   /** Newest first. */

@@ -1,6 +1,7 @@
 // Files on their way from this page to the server.
 
 import { Refusal } from './api.js';
+import { atTheDoor, headersOf, isTurnedAway, shownKey, turnAway, wantsKey } from './door.js';
 import { lookAtJob } from './live.js';
 import { announce, change, now } from './store.js';
 
@@ -36,6 +37,7 @@ function move(key, part) {
 }
 
 function sendNext() {
+  if (isTurnedAway()) return;
   const sending = now().uploads.filter((one) => one.state === 'sending').length;
   // The oldest first: new ones are put in front.
   const next = now().uploads.findLast((one) => one.state === 'waiting');
@@ -47,23 +49,29 @@ function sendNext() {
 /** `fetch` says nothing of what was sent so far. */
 function send({ key, file }) {
   const request = new XMLHttpRequest();
+  const apiKey = shownKey();
   move(key, { state: 'sending', request });
   request.upload.onprogress = ({ loaded }) => move(key, { sent: Math.min(loaded, file.size) });
-  request.onload = () => finish(key, file, request);
+  request.onload = () => finish(key, file, request, apiKey);
   request.onerror = () => fail(key, file, new Refusal({ detail: 'The connection broke while the file was sent.' }, 0));
   request.open('POST', '/api/v1/files/upload');
-  request.setRequestHeader('accept', 'application/json');
+  for (const [name, value] of Object.entries({ accept: 'application/json', ...headersOf(apiKey) })) request.setRequestHeader(name, value);
   const form = new FormData();
   form.append('file', file, file.name);
   request.send(form);
 }
 
-function finish(key, file, request) {
+function finish(key, file, request, apiKey) {
   let said = {};
   try {
     said = JSON.parse(request.responseText);
   } catch {
     // Whatever stood between us and the server answered something else.
+  }
+  if (wantsKey(said)) {
+    move(key, { state: 'waiting', sent: 0 });
+    turnAway(apiKey);
+    return sendNext();
   }
   if (request.status !== 202) return fail(key, file, new Refusal(said, request.status));
   move(key, { state: 'sent', sent: file.size, jobId: said.job_id });
@@ -76,6 +84,8 @@ function fail(key, file, error) {
   announce(`${file.name} was not taken: ${error.message}`);
   sendNext();
 }
+
+atTheDoor({ opened: sendNext });
 
 /** The whole page takes files. Tells whether something is held over it. */
 export function takeDrops(onHover) {

@@ -1,7 +1,7 @@
 // One file: where it stands, what was read out of it, and what could not be read.
 
 import { html, useEffect, useState } from '../vendor/preact-htm.js';
-import { call, pathWith, useAnswer, usePages } from '../api.js';
+import { ask, call, pathWith, useAnswer, usePages } from '../api.js';
 import { bytes, clock, count, duration, moment, percent, rate } from '../format.js';
 import { Icon } from '../icons.js';
 import { Action, Ago, Bar, Card, Choice, Copy, Empty, Facts, Failure, Loading, More, Name, Search, State, Table, View } from '../parts.js';
@@ -141,8 +141,7 @@ function Rejects({ job, path }) {
 
 /** A link cannot say which form it would like. */
 async function download(job, path) {
-  const answer = await fetch(`${path}/rejects`, { headers: { accept: 'application/x-ndjson' } });
-  if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
+  const answer = await ask(`${path}/rejects`, { headers: { accept: 'application/x-ndjson' } });
   const link = document.createElement('a');
   link.href = URL.createObjectURL(await answer.blob());
   link.download = `${job.file_name}.rejects.jsonl`;

@@ -104,7 +104,7 @@ function DryRun() {
     method: 'POST', body: rule, headers: { 'content-type': 'application/toml' },
   };
   const run = async () => {
-    setResult(await call(asked.path, asked));
+    setResult(await call(asked.path, { ...asked, acts: false }));
   };
   const columns = [
     { name: 'User', cell: (row) => html`<${Name} of=${row.user_id} />` },

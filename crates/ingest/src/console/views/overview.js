@@ -1,7 +1,7 @@
 // How it is going: what came in, what is being worked on, whether all parts are up.
 
 import { html, useMemo, useState } from '../vendor/preact-htm.js';
-import { pathWith, useAnswer } from '../api.js';
+import { keyForCurl, pathWith, useAnswer } from '../api.js';
 import { StackedBars, colourOf } from '../chart.js';
 import { clipped, count, day, duration, isoDay, moment, percent, rate, zone } from '../format.js';
 import { Icon } from '../icons.js';
@@ -294,7 +294,7 @@ function Workers({ replicas }) {
 
 function FirstSteps() {
   const origin = location.origin;
-  const heartbeat = `curl -s -d '{"user":"ada","slug":"first-film","at":4500}' ${origin}/`;
+  const heartbeat = ['curl', '-s', ...keyForCurl(), `-d '{"user":"ada","slug":"first-film","at":4500}' ${origin}/`].join(' ');
   return html`
     <${View} title="Welcome" lead="All is running and empty. Three ways to bring it to life:">
       <ol class="steps">

@@ -5,6 +5,7 @@ import { call, useAnswer, usePages } from '../api.js';
 import { bytes, count, duration, moment, percent } from '../format.js';
 import { Icon } from '../icons.js';
 import { Action, Ago, Bar, Card, Empty, Facts, Failure, Figure, Loading, More, Name, Table, View, Whole } from '../parts.js';
+import { useStore } from '../store.js';
 
 const SYSTEM = '/api/v1/system';
 const DEAD_LETTERS = '/api/v1/dead-letters';
@@ -47,6 +48,12 @@ export function System() {
   `;
 }
 
+/** A link shows no key. */
+function Metrics() {
+  const key = useStore((state) => state.key);
+  return key ? html`figures for Prometheus at <code>/metrics</code>` : html`<a href="/metrics">figures for Prometheus</a>`;
+}
+
 function Process({ system }) {
   const jobs = Object.entries(system.jobs).filter(([, found]) => found > 0);
   return html`
@@ -56,7 +63,7 @@ function Process({ system }) {
         ['Started', moment(system.started_at)],
         ['Up for', duration((Date.parse(system.at) - Date.parse(system.started_at)) / 1000)],
         ['Jobs', system.dead_letters === null ? '–' : jobs.length > 0 ? jobs.map(([status, found]) => `${count(found)} ${status}`).join(', ') : 'none yet'],
-        ['More', html`<span><a href="/docs/">API</a>, <a href="/metrics">figures for Prometheus</a>, <a href="/problems">all problems</a>, <a href="/demo/">demo page</a></span>`],
+        ['More', html`<span><a href="/docs/">API</a>, <${Metrics} />, <a href="/problems">all problems</a>, <a href="/demo/">demo page</a></span>`],
       ]} />
     <//>
   `;
