@@ -1,5 +1,9 @@
 // Sends what is in the two fields and shows what comes back; shows the schema beside it.
 
+import { html, render } from './vendor/preact-htm.js';
+import { answerOf } from './api.js';
+import { SignIn, WhoIsIn } from './sign-in.js';
+
 const ADDRESS = '/graphql';
 const KEPT = { query: 'eh-graphql-query', variables: 'eh-graphql-variables' };
 const EXAMPLE = `# How much happened, and what became of the latest files.
@@ -61,15 +65,11 @@ async function run() {
   const mine = latest;
   say('asking…');
   try {
-    const answer = await fetch(ADDRESS, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: element('query').value, variables: values }),
-    });
+    const answer = await answerOf(ADDRESS, { method: 'POST', acts: false, body: { query: element('query').value, variables: values } });
     const text = await answer.text();
     if (mine === latest) say(`${answer.status}`, formatted(text));
   } catch (error) {
-    if (mine === latest) say('not answered', String(error));
+    if (mine === latest) say('not answered', error.message);
   }
 }
 
@@ -101,4 +101,5 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault();
   run();
 });
+render(html`<${WhoIsIn} /><${SignIn} />`, element('door'));
 showSchema();
