@@ -13,6 +13,15 @@ let server = served
   ? location.origin
   : (serverOf(new URLSearchParams(location.search).get('server')) ?? SERVER_DEFAULT);
 
+/** `#key=eh_write_…`. Any other kind is too good for an address: who may see everything should not stand in a history. */
+const KEY_FORM = /^eh_write_[0-9a-f]{16}_[0-9a-f]{64}$/;
+const keyShown = () => new URLSearchParams(location.hash.slice(1)).get('key');
+
+function keyOf(text) {
+  return KEY_FORM.test(text ?? '') ? text : null;
+}
+let key = keyOf(keyShown());
+
 /** What can be asked over HTTP, or `null`: a link to anything else could run what a stranger wrote into the address. */
 function serverOf(text) {
   try {
@@ -59,13 +68,21 @@ async function send(eventType, payload) {
   const active = await worker;
   const outcome = active ? await throughWorker(active, body) : await byItself(body);
   show(body, outcome, active ? 'service worker' : 'page');
+  sayWhetherAKeyIsWanted(outcome.status);
+}
+
+function sayWhetherAKeyIsWanted(status) {
+  element('key-wanted').hidden = status !== 401;
+  element('key-place').textContent = `${pageOf()}#key=eh_write_…`;
+  element('key-why').textContent = key ? 'The one in the address opens nothing: it is mistyped, unknown, revoked, or has expired.'
+    : keyShown() ? 'What the address holds is no key of the kind write, so it was not sent.' : 'The address holds none.';
 }
 
 function throughWorker(active, body) {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = ({ data }) => resolve(data);
-    active.postMessage({ type: 'event', server, body }, [port2]);
+    active.postMessage({ type: 'event', server, key, body }, [port2]);
   });
 }
 
@@ -73,7 +90,7 @@ async function byItself(body) {
   try {
     const answer = await fetch(`${server}/events`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) },
       body: JSON.stringify(body),
     });
     return { status: answer.status, answer: await answer.json() };
@@ -100,6 +117,9 @@ function show({ event_type: type, payload }, { status, answer }, by) {
   element('sent').prepend(row);
   while (element('sent').children.length > SENT_SHOWN_MAX) element('sent').lastElementChild.remove();
 }
+
+/** Without what stands behind the `#`: a key is not part of what is told. */
+const pageOf = () => location.href.split('#')[0];
 
 function say(text) {
   element('way').textContent = text;
@@ -150,5 +170,10 @@ element('server-form').addEventListener('submit', (event) => {
   say(`Events go to ${server} from now on.`);
 });
 
+addEventListener('hashchange', () => {
+  key = keyOf(keyShown());
+  say(key ? 'Events carry the key in the address from now on.' : 'Events carry no key from now on.');
+});
+
 aim(server);
-send('view', { url: location.href, title: document.title });
+send('view', { url: pageOf(), title: document.title });

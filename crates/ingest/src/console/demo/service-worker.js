@@ -11,17 +11,17 @@ self.addEventListener('activate', (event) => {
 });
 
 self.addEventListener('message', (event) => {
-  const { type, server, body } = event.data ?? {};
+  const { type, server, key, body } = event.data ?? {};
   if (type !== 'event') return;
   // The worker stays alive until the answer is there, whatever becomes of the page.
-  event.waitUntil(post(server, body).then((outcome) => event.ports[0]?.postMessage(outcome)));
+  event.waitUntil(post(server, key, body).then((outcome) => event.ports[0]?.postMessage(outcome)));
 });
 
-async function post(server, body) {
+async function post(server, key, body) {
   try {
     const answer = await fetch(`${server}/events`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) },
       body: JSON.stringify(body),
     });
     return { status: answer.status, answer: await answer.json() };
