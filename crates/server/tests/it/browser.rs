@@ -1,12 +1,13 @@
 //! The console and the demo page in a real browser, against the real binary in an empty folder.
 
 mod chromium;
+mod keys;
 mod views;
 
 use serde_json::{Value, json};
 
 use self::chromium::{Chromium, Page};
-use crate::harness::{Place, Server, http};
+use crate::harness::{Place, Server, http, http_showing};
 
 /// What the page says of its connection.
 const CONNECTION: &str = ".connection";
@@ -181,6 +182,11 @@ async fn a_page_whose_socket_is_cut_polls_and_comes_back() {
     page.until_reads(CONNECTION, "Connected").await;
     post_view(&server, "/by-socket-again").await;
     page.until_reads(".tail", "/by-socket-again").await;
+    let shows_no_ticket = page
+        .sockets
+        .iter()
+        .all(|url| url.ends_with("/ws/live") || url.ends_with("/ws/cut"));
+    assert!(shows_no_ticket, "{:?}", page.sockets);
     let shown = page
         .value("[...document.querySelectorAll('.tail .gist')].map((gist) => gist.textContent)")
         .await;
@@ -233,7 +239,11 @@ async fn no_view_is_wider_than_a_small_telephone_and_none_complains() {
 }
 
 async fn stored_types(server: &Server) -> Vec<String> {
-    let events: Value = http()
+    stored_types_with(server, None).await
+}
+
+async fn stored_types_with(server: &Server, key: Option<&str>) -> Vec<String> {
+    let events: Value = http_showing(key)
         .get(server.at("/v1/events"))
         .send()
         .await

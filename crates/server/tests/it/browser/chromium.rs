@@ -103,6 +103,8 @@ pub(crate) struct Page {
     calls: u64,
     pub(crate) complaints: Vec<String>,
     pub(crate) requests: Vec<String>,
+    /// The addresses of its sockets.
+    pub(crate) sockets: Vec<String>,
 }
 
 impl Page {
@@ -113,6 +115,7 @@ impl Page {
             calls: 0,
             complaints: Vec::new(),
             requests: Vec::new(),
+            sockets: Vec::new(),
         }
     }
 
@@ -149,6 +152,7 @@ impl Page {
             Some("Network.requestWillBeSent") => {
                 self.requests.push(about["request"]["url"].as_str().unwrap().to_owned());
             }
+            Some("Network.webSocketCreated") => self.sockets.push(about["url"].as_str().unwrap().to_owned()),
             _ => {}
         }
     }
