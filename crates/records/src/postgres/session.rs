@@ -89,13 +89,17 @@ impl SessionSettings {
         }
     }
 
-    /// Writers come with arrays of keys. Whoever plans for the keys at hand finds a thousand of them so many that it reads the
-    /// whole table, as long as that is not huge; a plan for any keys goes through the index, and is made once.
-    const fn plans(&self) -> &'static str {
-        match self.class {
-            Class::Slots | Class::Apply | Class::Import => "force_generic_plan",
-            Class::Keys | Class::Reads | Class::Background => "auto",
-        }
+    /// Writers come with arrays of keys, for which there are indexes. A planner that sees a thousand keys, or a table that was
+    /// empty when it looked, would rather read the whole table, and be wrong from some size on.
+    const BY_KEYS: [(&str, &str); 4] = [
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+    ];
+
+    const fn goes_by_keys(&self) -> bool {
+        matches!(self.class, Class::Slots | Class::Apply | Class::Import)
     }
 
     const LOCK_WAIT_MS_MAX: u32 = 5_000;
@@ -111,12 +115,13 @@ impl SessionSettings {
                 "idle_in_transaction_session_timeout",
                 Self::IDLE_IN_TRANSACTION_MS_MAX.to_string(),
             ),
-            ("plan_cache_mode", self.plans().to_owned()),
             ("default_transaction_read_only", self.class.reads_only().to_string()),
             ("timezone", "'UTC'".to_owned()),
             ("client_min_messages", "'warning'".to_owned()),
         ];
-        for (name, value) in settings {
+        let by_keys = Self::BY_KEYS.into_iter().filter(|_| self.goes_by_keys());
+        let by_keys = by_keys.map(|(name, value)| (name, value.to_owned()));
+        for (name, value) in settings.into_iter().chain(by_keys) {
             sql_query(format!("SET {name} = {value}")).execute(connection)?;
         }
         Ok(())
