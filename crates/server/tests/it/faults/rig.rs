@@ -201,6 +201,24 @@ impl Rig {
         }
     }
 
+    /// Where one process is all roles, it is that one.
+    pub(super) async fn kill_whoever_logs(&mut self, message: &str) {
+        let logs = |server: &Server| server.log().iter().any(|line| line["message"] == message);
+        let at = until(async || {
+            let at = if self.workers.is_empty() {
+                logs(&self.door).then_some(0)
+            } else {
+                self.workers.iter().position(logs)
+            };
+            at.ok_or_else(|| format!("nobody logs `{message}`"))
+        });
+        let at = at.await;
+        if at > 0 {
+            self.workers.swap(0, at);
+        }
+        self.kill_a_worker();
+    }
+
     /// Another process at the door.
     #[cfg(feature = "services")]
     pub(super) fn replace_the_door(&mut self) {
