@@ -152,15 +152,10 @@ impl Unit for Tx<'_> {
     }
 }
 
-/// How often a unit reads the whole of a table, as a connection of its class plans it.
+/// How often a unit reads the whole of some table, as a connection of its class plans it.
 #[cfg(test)]
-pub(crate) fn whole_reads(
-    url: &str,
-    class: Class,
-    table: &str,
-    work: impl FnOnce(&mut dyn Unit) -> Result<()>,
-) -> Result<i64> {
-    use diesel::sql_types::{BigInt, Text};
+pub(crate) fn whole_reads(url: &str, class: Class, work: impl FnOnce(&mut dyn Unit) -> Result<()>) -> Result<i64> {
+    use diesel::sql_types::BigInt;
 
     #[derive(diesel::QueryableByName)]
     struct Reads {
@@ -173,9 +168,8 @@ pub(crate) fn whole_reads(
         connection.transaction(|connection| {
             work(&mut Tx { connection })?;
             let reads: Reads = sql_query(
-                "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE schemaname = current_schema() AND relname = $1",
+                "SELECT sum(seq_scan)::bigint AS seq_scan FROM pg_stat_xact_user_tables WHERE schemaname = current_schema()",
             )
-            .bind::<Text, _>(table)
             .get_result(connection)?;
             Ok(reads.seq_scan)
         })

@@ -25,7 +25,8 @@ fn the_pairs_of_a_batch_are_found_without_reading_all_others() {
     );
     for before in ["SELECT 'an empty table, of which nothing is known'", &fill] {
         store.postgres_connection().batch_execute(before).unwrap();
-        let reads = whole_reads(store.postgres_url(), Class::Apply, "watch_pairs", |unit| {
+        let reads = whole_reads(store.postgres_url(), Class::Apply, |unit| {
+            unit.watch_edge()?;
             assert_eq!(unit.lock_pairs(&pairs)?.len(), PAIRS_OF_A_BATCH);
             unit.save_pairs(&states)
         });

@@ -116,6 +116,8 @@ impl SessionSettings {
                 Self::IDLE_IN_TRANSACTION_MS_MAX.to_string(),
             ),
             ("default_transaction_read_only", self.class.reads_only().to_string()),
+            // For short statements compiling takes longer than all of the rest.
+            ("jit", "off".to_owned()),
             ("timezone", "'UTC'".to_owned()),
             ("client_min_messages", "'warning'".to_owned()),
         ];

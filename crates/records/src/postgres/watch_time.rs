@@ -17,10 +17,11 @@ use crate::{Error, Result, WatchRows};
 impl WatchRows for Tx<'_> {
     /// Who reads a table holds it until the end of the unit, lightly.
     fn watch_edge(&mut self) -> Result<Option<Timestamp>> {
-        let edge: Option<MomentRow> =
-            statement("SELECT (extract(epoch FROM edge) * 1000000)::bigint AS moment FROM watch_edge")
-                .get_result(self.connection)
-                .optional()?;
+        let edge: Option<MomentRow> = statement(
+            "SELECT (extract(epoch FROM edge) * 1000000)::bigint AS moment FROM watch_edge WHERE only_row = 1",
+        )
+        .get_result(self.connection)
+        .optional()?;
         Ok(edge.map(Timestamp::from))
     }
 
