@@ -64,7 +64,7 @@ pub async fn serve(door: Door, listener: TcpListener, stop: CancellationToken) -
         Arc::clone(&door.metrics),
     );
     let (tasks, paths) = (Tasks::here(), crate::openapi().paths);
-    let gate = gate_of(&door.settings, &listener, &paths, &door.records, &tasks)?;
+    let gate = gate_of(&door.settings, &listener, &paths, &door.records, &tasks).await?;
     let state = web::Data::new(state_of(door, &stopping, tasks.clone()));
     let stop_data = web::Data::new(stopping.clone());
     let server = HttpServer::new(move || {
@@ -107,7 +107,8 @@ pub async fn serve_probes(probes: Probes, listener: TcpListener, stop: Cancellat
         &crate::openapi().paths,
         &probes.records,
         &tasks,
-    )?;
+    )
+    .await?;
     let parts = Parts {
         records: probes.records,
         queue: probes.queue,
@@ -140,16 +141,18 @@ pub async fn serve_probes(probes: Probes, listener: TcpListener, stop: Cancellat
     ended
 }
 
-fn gate_of(
+async fn gate_of(
     settings: &Settings,
     listener: &TcpListener,
     paths: &Paths,
     records: &Records,
     tasks: &Tasks,
 ) -> std::io::Result<web::Data<Gate>> {
-    let keys = settings
-        .keys_required
-        .then(|| Keys::new(paths, records.clone(), tasks.clone(), settings.key_trusted));
+    let keys = if settings.keys_required {
+        Some(Keys::learned(paths, records.clone(), tasks.clone(), settings.key_trusted).await)
+    } else {
+        None
+    };
     Ok(web::Data::new(Gate::new(settings, listener.local_addr()?, keys)))
 }
 

@@ -34,10 +34,13 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    pub(crate) fn new(paths: &Paths, records: Records, tasks: Tasks, trusted: Duration) -> Self {
+    /// Knows those that there are, as far as they can be asked for.
+    pub(crate) async fn learned(paths: &Paths, records: Records, tasks: Tasks, trusted: Duration) -> Self {
+        let lookup = Lookup::new(records.clone(), tasks, trusted);
+        lookup.learn().await;
         Self {
             operations: Operations::of(paths),
-            lookup: Lookup::new(records.clone(), tasks, trusted),
+            lookup,
             records,
         }
     }
@@ -51,7 +54,7 @@ impl Keys {
             Ok(Some(text)) => self.check_key(request, &text, needs).await,
             Err(unreadable) => Err(refused(None, unreadable)),
             Ok(None) => match shown::ticket(request.query_string()) {
-                Some(ticket) if needs.takes_ticket => self.check_ticket(request, ticket).await,
+                Some(ticket) if needs.takes_ticket && is_handshake(request) => self.check_ticket(request, ticket).await,
                 _ => Err(key_required(needs)),
             },
         }
@@ -75,18 +78,24 @@ impl Keys {
         let job = job_of_socket(request.match_info().as_str())?;
         let ticket: Secret = ticket.parse().map_err(|_| Problem::of(Code::InvalidTicket))?;
         let hash = ticket.hash();
-        let taken = self
-            .records
-            .within(Class::Background, CHANGE_DEADLINE, move |unit| {
-                unit.take_ticket(&hash, job)
-            })
-            .await?;
+        // Anybody can make one up: those never come to where there is one writer.
+        let taken = self.lookup.has_ticket(hash, job).await?
+            && self
+                .records
+                .within(Class::Background, CHANGE_DEADLINE, move |unit| {
+                    unit.take_ticket(&hash, job)
+                })
+                .await?;
         if taken {
             Ok(())
         } else {
             Err(Problem::of(Code::InvalidTicket))
         }
     }
+}
+
+fn is_handshake(request: &ServiceRequest) -> bool {
+    request.headers().contains_key(header::UPGRADE)
 }
 
 /// The other socket is the one of everything.

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::api_key::KeyId;
+use domain::api_key::{KeyId, SecretHash};
+use domain::ids::JobId;
 use domain::time::Timestamp;
 use records::{Class, Records};
 use tokio::sync::Semaphore;
@@ -12,12 +13,13 @@ use tokio::time::timeout;
 use super::memory::{Found, Memory, Recalled};
 use crate::tasks::Tasks;
 
-/// For a turn and the answer: what comes after it has a deadline too.
+/// For a turn, and then for the answer: what was begun is brought to its end, so that it is known the next time.
 const LOOKUP_DEADLINE: Duration = Duration::from_secs(1);
-/// Look-ups at once of ids that nobody knows here: whoever makes up many of them waits for himself.
+/// Look-ups at once of ids and tickets that nobody knows here, which anybody can make up.
 const STRANGERS_AT_ONCE_MAX: usize = 1;
 /// Look-ups at once of keys that were known a moment ago.
 const KNOWN_AT_ONCE_MAX: usize = 1;
+const KEYS_LEARNED_MAX: u32 = 5_000;
 const NOTE_USE_DEADLINE: Duration = Duration::from_secs(10);
 const MINUTE_MICROS: i64 = 60_000_000;
 
@@ -43,6 +45,34 @@ impl Lookup {
             strangers: Semaphore::new(STRANGERS_AT_ONCE_MAX),
             known: Semaphore::new(KNOWN_AT_ONCE_MAX),
         }))
+    }
+
+    /// So that after a start nobody who has a key stands in line with strangers.
+    pub(super) async fn learn(&self) {
+        let learning = self
+            .0
+            .records
+            .within(Class::Keys, LOOKUP_DEADLINE, |unit| unit.keys(KEYS_LEARNED_MAX));
+        match learning.await {
+            Ok(keys) => {
+                let (mut memory, now) = (self.memory(), Instant::now());
+                for key in keys {
+                    memory.saw(key.id, Some(Arc::new(key)), now);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "keys.not_learned"),
+        }
+    }
+
+    pub(super) async fn has_ticket(&self, ticket: SecretHash, job: Option<JobId>) -> records::Result<bool> {
+        let _turn = timeout(LOOKUP_DEADLINE, self.0.strangers.acquire())
+            .await
+            .map_err(|_| records::Error::Unavailable("a ticket was not looked for in time".to_owned()))?;
+        let looking = self
+            .0
+            .records
+            .within(Class::Keys, LOOKUP_DEADLINE, move |unit| unit.has_ticket(&ticket, job));
+        looking.await
     }
 
     /// Fails where nobody can be asked and nothing is known.
@@ -87,21 +117,15 @@ impl Lookup {
     }
 
     async fn look_in_turn(&self, id: KeyId, turns: &Semaphore) -> records::Result<Found> {
-        let looking = async {
-            let _turn = turns.acquire().await;
-            // Somebody before us may have looked for the same one.
-            let recalled = self.memory().recall(id, Instant::now());
-            match recalled {
-                Recalled::Fresh(key) => Ok(key),
-                Recalled::Aging(_) | Recalled::Old | Recalled::Unknown => self.look(id).await,
-            }
+        let Ok(_turn) = timeout(LOOKUP_DEADLINE, turns.acquire()).await else {
+            let late = "a key was not looked for in time".to_owned();
+            return self.missed(id, records::Error::Unavailable(late));
         };
-        match timeout(LOOKUP_DEADLINE, looking).await {
-            Ok(found) => found,
-            Err(_) => self.missed(
-                id,
-                records::Error::Unavailable("a key was not found in time".to_owned()),
-            ),
+        // Somebody before us may have looked for the same one.
+        let recalled = self.memory().recall(id, Instant::now());
+        match recalled {
+            Recalled::Fresh(key) => Ok(key),
+            Recalled::Aging(_) | Recalled::Old | Recalled::Unknown => self.look(id).await,
         }
     }
 
@@ -116,7 +140,8 @@ impl Lookup {
                 self.memory().saw(id, key.clone(), Instant::now());
                 Ok(key)
             }
-            Err(error) => self.missed(id, error),
+            Err(error) if error.is_passing() => self.missed(id, error),
+            Err(error) => Err(error),
         }
     }
 
@@ -129,5 +154,41 @@ impl Lookup {
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.0.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::api_key::{ApiKey, KeyKind, Secret};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_had_a_key_before_the_start_is_known_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("records.db");
+        let records = records::open(&format!("sqlite:{}", file.display())).unwrap();
+        records.migrate().unwrap();
+        let (id, stranger) = (KeyId::new([1; 8]), KeyId::new([2; 8]));
+        let key = ApiKey {
+            id,
+            kind: KeyKind::Read,
+            name: None,
+            secret_hash: Secret::new([7; 32]).hash(),
+            origins: Vec::new(),
+            created_at: Timestamp::from_micros(0),
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        records.run(Class::Background, |unit| unit.create_key(&key)).unwrap();
+        let lookup = Lookup::new(records, Tasks::here(), Duration::from_secs(3_600));
+        lookup.learn().await;
+        rusqlite::Connection::open(&file)
+            .unwrap()
+            .execute("ALTER TABLE api_keys RENAME TO hidden", [])
+            .unwrap();
+        assert_eq!(lookup.find(id).await.unwrap().as_deref(), Some(&key));
+        assert!(lookup.find(stranger).await.is_err());
     }
 }

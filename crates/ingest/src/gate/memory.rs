@@ -76,7 +76,7 @@ impl Memory {
     /// The table said so.
     pub(super) fn saw(&mut self, id: KeyId, key: Found, now: Instant) {
         if self.by_id.len() >= KEYS_REMEMBERED_MAX {
-            self.make_room(now);
+            self.make_room();
         }
         let use_noted_at = self.by_id.get(&id).and_then(|known| known.use_noted_at);
         let remembered = Remembered {
@@ -111,9 +111,8 @@ impl Memory {
     }
 
     /// Strangers go first, whose number anybody can make grow.
-    fn make_room(&mut self, now: Instant) {
-        self.by_id
-            .retain(|_, known| known.key.is_some() && now - known.seen_at < TRUSTED_UNSEEN);
+    fn make_room(&mut self) {
+        self.by_id.retain(|_, known| known.key.is_some());
         if self.by_id.len() >= KEYS_REMEMBERED_MAX {
             self.by_id.clear();
         }

@@ -121,10 +121,12 @@ fn give(records: &Records, number: u8, job: Option<JobId>, lasts: Duration) -> T
         .unwrap()
 }
 
+/// Whether it was there, which is what taking it finds too.
 fn take(records: &Records, number: u8, job: Option<JobId>) -> bool {
-    records
-        .run(Class::Background, |unit| unit.take_ticket(&hash(number), job))
-        .unwrap()
+    let is_there = records.run(Class::Keys, |unit| unit.has_ticket(&hash(number), job));
+    let taken = records.run(Class::Background, |unit| unit.take_ticket(&hash(number), job));
+    assert_eq!(is_there.unwrap(), *taken.as_ref().unwrap());
+    taken.unwrap()
 }
 
 fn a_ticket_opens_its_socket_once(Store { records, .. }: &Store) {

@@ -107,6 +107,18 @@ impl TicketRows for Tx<'_> {
         Ok(given.into())
     }
 
+    fn has_ticket(&mut self, ticket: &SecretHash, job: Option<JobId>) -> Result<bool> {
+        let found: IsThereRow = statement(
+            "SELECT EXISTS (SELECT 1 FROM socket_tickets
+                            WHERE ticket_sha256 = $1 AND job_id IS NOT DISTINCT FROM $2
+                              AND expires_at > clock_timestamp()) AS is_there",
+        )
+        .bind::<Binary, _>(ticket.as_bytes().as_slice())
+        .bind::<Nullable<SqlUuid>, _>(job.map(JobId::as_uuid))
+        .get_result(self.connection)?;
+        Ok(found.is_there)
+    }
+
     fn take_ticket(&mut self, ticket: &SecretHash, job: Option<JobId>) -> Result<bool> {
         let taken = statement(
             "DELETE FROM socket_tickets

@@ -89,6 +89,18 @@ impl TicketRows for Tx<'_> {
         Ok(Timestamp::from_micros(expires_at))
     }
 
+    fn has_ticket(&mut self, ticket: &SecretHash, job: Option<JobId>) -> Result<bool> {
+        let found: IsThereRow = statement(
+            "SELECT EXISTS (SELECT 1 FROM socket_tickets
+                            WHERE ticket_sha256 = ?1 AND job_id IS ?2 AND expires_at > ?3) AS is_there",
+        )
+        .bind::<Binary, _>(ticket.as_bytes().as_slice())
+        .bind::<Nullable<Binary>, _>(job.map(stored))
+        .bind::<BigInt, _>(now_micros())
+        .get_result(self.connection)?;
+        Ok(found.is_there)
+    }
+
     fn take_ticket(&mut self, ticket: &SecretHash, job: Option<JobId>) -> Result<bool> {
         let taken =
             statement("DELETE FROM socket_tickets WHERE ticket_sha256 = ?1 AND job_id IS ?2 AND expires_at > ?3")

@@ -24,6 +24,8 @@ pub trait KeyRows {
 pub trait TicketRows {
     /// A ticket for the socket of a job, or for the one of everything; until when it is good.
     fn give_ticket(&mut self, ticket: &SecretHash, job: Option<JobId>, lasts: Duration) -> Result<Timestamp>;
+    /// Whether it could be taken.
+    fn has_ticket(&mut self, ticket: &SecretHash, job: Option<JobId>) -> Result<bool>;
     /// True once, for the socket that it was given for and in its time.
     fn take_ticket(&mut self, ticket: &SecretHash, job: Option<JobId>) -> Result<bool>;
     fn forget_expired_tickets(&mut self) -> Result<()>;

@@ -78,6 +78,8 @@ async fn a_ticket_opens_the_socket_of_its_job_once() {
         );
     }
     let own = with(&format!("/ws/jobs/{one}"));
+    let no_handshake = server.get(&own).await.expect(401);
+    assert_eq!(no_handshake.problem(), "key_required");
     assert_eq!(open(&server, &own, None).await.unwrap()["type"], "snapshot");
     assert_eq!(open(&server, &own, None).await.unwrap_err(), "401 invalid_ticket");
 }

@@ -24,8 +24,9 @@ impl Table {
 #[tokio::test]
 async fn who_is_known_goes_on_and_who_is_not_is_asked_to_wait() {
     let server = TestServer::with(required).await;
-    let (known, late) = (key(&server.records, KeyKind::Read), key(&server.records, KeyKind::Read));
+    let known = key(&server.records, KeyKind::Read);
     get_with(&server, "/v1/users", &known).await.expect(200);
+    let late = key(&server.records, KeyKind::Read);
     let table = Table::of(&server);
     table.hide();
     let refused = get_with(&server, "/v1/users", &late).await.expect(503);
