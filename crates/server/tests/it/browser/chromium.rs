@@ -120,6 +120,11 @@ impl Page {
     }
 
     pub(crate) async fn call(&mut self, method: &str, parameters: Value) -> Value {
+        let answered = self.try_call(method, parameters).await;
+        answered.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    async fn try_call(&mut self, method: &str, parameters: Value) -> Result<Value, Value> {
         self.calls += 1;
         let call = json!({"id": self.calls, "method": method, "params": parameters});
         self.socket.send(Message::text(call.to_string())).await.unwrap();
@@ -132,8 +137,10 @@ impl Page {
             };
             let mut said: Value = serde_json::from_str(&text).unwrap();
             if said["id"] == self.calls {
-                assert!(said["error"].is_null(), "{method}: {}", said["error"]);
-                return said["result"].take();
+                return match said["error"].take() {
+                    Value::Null => Ok(said["result"].take()),
+                    error => Err(error),
+                };
             }
             self.note(&said);
         }
@@ -164,15 +171,18 @@ impl Page {
 
     /// The value of an expression, also of one that takes its time.
     pub(crate) async fn value(&mut self, expression: &str) -> Value {
+        let value = self.try_value(expression).await;
+        value.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    async fn try_value(&mut self, expression: &str) -> Result<Value, Value> {
         let parameters =
             json!({"expression": expression, "awaitPromise": true, "returnByValue": true, "userGesture": true});
-        let mut answer = self.call("Runtime.evaluate", parameters).await;
-        assert!(
-            answer["exceptionDetails"].is_null(),
-            "{expression}: {}",
-            answer["exceptionDetails"]
-        );
-        answer["result"]["value"].take()
+        let mut answer = self.try_call("Runtime.evaluate", parameters).await?;
+        match answer["exceptionDetails"].take() {
+            Value::Null => Ok(answer["result"]["value"].take()),
+            exception => Err(exception),
+        }
     }
 
     /// Waits until it is true.
@@ -190,7 +200,17 @@ impl Page {
                 look();
             }})"
         );
-        let instead = self.value(&expression).await;
+        let instead = loop {
+            match self.try_value(&expression).await {
+                Ok(instead) => break instead,
+                // Another page came while this one was looked at.
+                Err(error)
+                    if error["message"]
+                        .as_str()
+                        .is_some_and(|words| words.contains("navigated")) => {}
+                Err(error) => panic!("{condition}: {error}"),
+            }
+        };
         assert!(
             instead.is_null(),
             "never became true: {condition}\non the page: {instead}\ncomplaints: {:?}",

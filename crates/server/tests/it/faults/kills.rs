@@ -102,7 +102,8 @@ mod frozen {
         let content = Content { lines: 300 };
         let mut watching = rig.ground().connect();
         let mut holding = rig.ground().connect();
-        let waits = format!("SELECT count(*) AS n FROM pg_stat_activity WHERE {session} AND wait_event_type = 'Lock'");
+        // For the table: units of one worker may wait a moment for each other's rows.
+        let waits = format!("SELECT count(*) AS n FROM pg_stat_activity WHERE {session} AND wait_event = 'relation'");
         let is_left =
             format!("SELECT count(*) AS n FROM pg_stat_activity WHERE {session} AND state = '{left_in_state}'");
 
