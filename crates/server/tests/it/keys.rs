@@ -199,15 +199,17 @@ async fn a_door_whose_tables_cannot_be_asked_starts() {
     assert!(refused.headers().contains_key("retry-after"));
 }
 
+/// A server on loopback that asks for keys all the same.
+fn asking(place: &Place) -> Server {
+    let mut serve = place.command(&["serve", "--bind", "127.0.0.1:0"]);
+    Server::start(serve.env(REQUIRED.0, REQUIRED.1))
+}
+
 #[test]
 fn commands_show_their_key_and_say_what_to_do_without_one() {
     let place = Place::new();
     let key = made(&place.run(&["keys", "create", "--kind", "admin"]));
-    let server = Server::start(
-        place
-            .command(&["serve", "--bind", "127.0.0.1:0"])
-            .env(REQUIRED.0, REQUIRED.1),
-    );
+    let server = asking(&place);
     place.write("app.jsonl", lines(3));
     let url = server.url();
     for command in [
@@ -236,11 +238,7 @@ fn commands_show_their_key_and_say_what_to_do_without_one() {
 fn the_key_of_a_file_goes_to_no_other_server() {
     let place = Place::new();
     let key = made(&place.run(&["keys", "create", "--kind", "admin"]));
-    let server = Server::start(
-        place
-            .command(&["serve", "--bind", "127.0.0.1:0"])
-            .env(REQUIRED.0, REQUIRED.1),
-    );
+    let server = asking(&place);
     let address = server.url().strip_prefix("http://").unwrap();
     place.write(
         "event-horizon.toml",
