@@ -9,7 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::events::{self, FieldError, id_text};
 use crate::ids::{DeviceId, EventId, InvalidId, Slug, StreamId, UserId};
-use crate::json::{self, Object};
+use crate::json::{self, Object, Raw};
 use crate::time::Timestamp;
 
 /// What a built-in type is called, and what its payload must hold.
@@ -109,6 +109,8 @@ impl fmt::Display for EventType {
     }
 }
 
+const OBJECT_BYTES_USUAL: usize = 128;
+
 /// A JSON value exactly as it was written: no number rounded, no key reordered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -119,8 +121,8 @@ impl Verbatim {
         self.0.get()
     }
 
-    pub fn raw(&self) -> &RawValue {
-        &self.0
+    pub fn raw(&self) -> Raw<'_> {
+        Raw::from(&*self.0)
     }
 
     /// Writes a value; one that JSON has no words for is `null`. Texts, numbers and what is made of them never are.
@@ -128,15 +130,30 @@ impl Verbatim {
         Self(to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 
+    /// A text that was put together from JSON.
+    pub(crate) fn written(text: String) -> Self {
+        let raw = RawValue::from_string(text);
+        debug_assert!(raw.is_ok(), "{raw:?}");
+        Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+
+    /// An object of these members, each value as it was written.
+    pub(crate) fn object_of<'m>(members: impl Iterator<Item = (&'m str, Raw<'m>)>) -> Self {
+        let mut text = String::with_capacity(OBJECT_BYTES_USUAL);
+        let written = json::write_object(&mut text, members);
+        debug_assert!(written.is_ok(), "a `String` takes everything");
+        Self::written(text)
+    }
+
     /// Its members, if it is an object.
     pub fn object(&self) -> Option<Object<'_>> {
-        json::object(&self.0)
+        json::object(self.raw())
     }
 }
 
-impl From<&RawValue> for Verbatim {
-    fn from(raw: &RawValue) -> Self {
-        Self(raw.to_owned())
+impl From<Raw<'_>> for Verbatim {
+    fn from(raw: Raw<'_>) -> Self {
+        Self::written(raw.get().to_owned())
     }
 }
 

@@ -16,10 +16,9 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::ids;
-use crate::json::{self, Object};
+use crate::json::{self, Object, Raw};
 
 /// What is wrong with one field of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -76,12 +75,12 @@ impl FieldError {
 }
 
 /// A member that is there and says something: `null` is as good as nothing.
-pub(crate) fn present<'a>(object: &Object<'a>, name: &str) -> Option<&'a RawValue> {
+pub(crate) fn present<'a>(object: &Object<'a>, name: &str) -> Option<Raw<'a>> {
     object.get(name).filter(|raw| raw.get() != "null")
 }
 
 /// The text of an id. A number is taken for one and keeps its digits.
-pub(crate) fn id_text(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn id_text(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     if is_number(raw) {
         Some(Cow::Borrowed(raw.get()))
     } else {
@@ -89,12 +88,12 @@ pub(crate) fn id_text(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-pub(crate) fn is_number(raw: &RawValue) -> bool {
+pub(crate) fn is_number(raw: Raw<'_>) -> bool {
     raw.get()
         .starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
-pub(crate) fn number_in(raw: &RawValue) -> Option<f64> {
+pub(crate) fn number_in(raw: Raw<'_>) -> Option<f64> {
     is_number(raw).then(|| raw.get().parse().ok()).flatten()
 }
 
@@ -114,14 +113,14 @@ impl<'o, 'a> Fields<'o, 'a> {
         }
     }
 
-    fn required(mut self, name: &str, rule: impl Fn(&RawValue) -> Result<(), String>) -> Self {
+    fn required(mut self, name: &str, rule: impl Fn(Raw<'_>) -> Result<(), String>) -> Self {
         if present(self.object, name).is_none() {
             self.errors.push(FieldError::missing(format!("{}.{name}", self.path)));
         }
         self.optional(name, rule)
     }
 
-    fn optional(mut self, name: &str, rule: impl Fn(&RawValue) -> Result<(), String>) -> Self {
+    fn optional(mut self, name: &str, rule: impl Fn(Raw<'_>) -> Result<(), String>) -> Self {
         if let Some(Err(message)) = present(self.object, name).map(rule) {
             self.errors
                 .push(FieldError::invalid(format!("{}.{name}", self.path), message));
@@ -138,11 +137,11 @@ impl<'o, 'a> Fields<'o, 'a> {
     }
 }
 
-fn text(raw: &RawValue) -> Result<(), String> {
+fn text(raw: Raw<'_>) -> Result<(), String> {
     json::text(raw).map(drop).ok_or_else(|| "must be a string".to_owned())
 }
 
-fn text_not_blank(raw: &RawValue) -> Result<(), String> {
+fn text_not_blank(raw: Raw<'_>) -> Result<(), String> {
     match json::text(raw) {
         Some(text) if !text.trim().is_empty() => Ok(()),
         Some(_) => Err("must not be empty".to_owned()),
@@ -150,12 +149,12 @@ fn text_not_blank(raw: &RawValue) -> Result<(), String> {
     }
 }
 
-fn id(raw: &RawValue) -> Result<(), String> {
+fn id(raw: Raw<'_>) -> Result<(), String> {
     let text = id_text(raw).ok_or_else(|| "must be a string".to_owned())?;
     ids::validate(&text).map_err(|invalid| invalid.to_string())
 }
 
-fn number(raw: &RawValue, range: RangeInclusive<f64>) -> Result<(), String> {
+fn number(raw: Raw<'_>, range: RangeInclusive<f64>) -> Result<(), String> {
     match number_in(raw) {
         Some(number) if range.contains(&number) => Ok(()),
         Some(_) if *range.end() == f64::MAX => Err(format!("must be at least {}", range.start())),

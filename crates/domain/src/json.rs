@@ -1,5 +1,7 @@
 //! One JSON object, read once: its members as borrowed raw text, so that numbers stay exactly as they were written.
 
+mod scan;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
@@ -14,9 +16,6 @@ pub const DEPTH_MAX: usize = 128;
 /// Up to so many members a repeated name is found by looking at all of them, beyond by hashing.
 const MEMBERS_SCANNED_MAX: usize = 32;
 
-/// Room for the members of most lines from the start.
-const MEMBERS_USUAL: usize = 12;
-
 /// Why a text is not a JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -28,14 +27,33 @@ pub enum Malformed {
     TooDeep,
 }
 
+/// A JSON value as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raw<'a>(&'a str);
+
+impl<'a> Raw<'a> {
+    pub const fn get(self) -> &'a str {
+        self.0
+    }
+}
+
+impl<'a> From<&'a RawValue> for Raw<'a> {
+    fn from(raw: &'a RawValue) -> Self {
+        Self(raw.get())
+    }
+}
+
 /// The members of one object, in the order they were written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Object<'a> {
-    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    members: Vec<(Cow<'a, str>, Raw<'a>)>,
 }
 
 impl<'a> Object<'a> {
     pub fn parse(text: &'a str) -> Result<Self, Malformed> {
+        if let Some(members) = scan::members(text) {
+            return Ok(Self::of(members));
+        }
         if nests_deeper_than(text, DEPTH_MAX) {
             return Err(Malformed::TooDeep);
         }
@@ -46,8 +64,23 @@ impl<'a> Object<'a> {
         serde_json::from_str(text).map_err(|error| Malformed::from(&error))
     }
 
+    fn of(members: Vec<(Cow<'a, str>, Raw<'a>)>) -> Self {
+        let (mut taken, mut may_repeat) = ([0_u64; NAME_SLOTS / 64], false);
+        for (name, _) in &members {
+            let slot = name_slot(name);
+            let mark = 1 << (slot % 64);
+            may_repeat |= taken[slot / 64] & mark != 0;
+            taken[slot / 64] |= mark;
+        }
+        let mut object = Self { members };
+        if may_repeat {
+            object.keep_last_of_each_name();
+        }
+        object
+    }
+
     /// The value of a member. Where a name stands twice, the last one wins.
-    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
+    pub fn get(&self, name: &str) -> Option<Raw<'a>> {
         self.members
             .iter()
             .rev()
@@ -56,7 +89,7 @@ impl<'a> Object<'a> {
     }
 
     /// All members in the order written, each name once: the last one wins.
-    pub fn members(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+    pub fn members(&self) -> impl Iterator<Item = (&str, Raw<'a>)> {
         self.members.iter().map(|(key, value)| (key.as_ref(), *value))
     }
 
@@ -96,19 +129,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(MEMBERS_USUAL);
-                let (mut seen, mut may_repeat) = (0_u128, false);
-                while let Some(Text(key)) = map.next_key()? {
-                    let mark = mark_of(&key);
-                    may_repeat |= seen & mark != 0;
-                    seen |= mark;
-                    members.push((key, map.next_value()?));
+                let mut members = Vec::new();
+                while let Some(Text(name)) = map.next_key()? {
+                    members.push((name, Raw::from(map.next_value::<&RawValue>()?)));
                 }
-                let mut object = Object { members };
-                if may_repeat {
-                    object.keep_last_of_each_name();
-                }
-                Ok(object)
+                Ok(Object::of(members))
             }
         }
         deserializer.deserialize_map(Members)
@@ -140,12 +165,42 @@ impl<Name: Serialize, Value: Serialize> Serialize for Members<'_, Name, Value> {
     }
 }
 
-/// One of 128 bits for a name: names with different bits are different.
-fn mark_of(name: &str) -> u128 {
+/// Writes an object of these members, each value as it was written.
+pub(crate) fn write_object<'m>(
+    out: &mut impl fmt::Write,
+    members: impl Iterator<Item = (&'m str, Raw<'m>)>,
+) -> fmt::Result {
+    out.write_char('{')?;
+    for (index, (name, raw)) in members.enumerate() {
+        if index > 0 {
+            out.write_char(',')?;
+        }
+        if scan::is_plain(name) {
+            out.write_char('"')?;
+            out.write_str(name)?;
+            out.write_str("\":")?;
+        } else {
+            write!(out, "{}:", serde_json::Value::from(name))?;
+        }
+        out.write_str(raw.get())?;
+    }
+    out.write_char('}')
+}
+
+/// How many places [`name_slot`] knows.
+pub(crate) const NAME_SLOTS: usize = 512;
+
+/// A place for a name, the same whatever the case of its letters: names with different places are different.
+pub(crate) fn name_slot(name: &str) -> usize {
+    const LOWER: u32 = u32::from_le_bytes([0x20; 4]);
     let bytes = name.as_bytes();
-    let letter = |at: usize| bytes.get(at).map_or(0, |byte| usize::from(*byte));
-    let last = bytes.len().saturating_sub(1);
-    1 << ((bytes.len() * 67 + letter(0) * 31 + letter(last) * 7 + letter(last / 2)) % 128)
+    let (first, last) = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => (u32::from_le_bytes(*first), u32::from_le_bytes(*last)),
+        _ => (bytes.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)), 0),
+    };
+    let mixed = (first | LOWER).wrapping_mul(0x9E37_79B1) ^ (last | LOWER).wrapping_mul(0x85EB_CA77).rotate_left(16);
+    // Multiplication mixes towards the high bits.
+    (mixed >> 16) as usize % NAME_SLOTS
 }
 
 /// A string that borrows from the input where it has no escapes.
@@ -174,7 +229,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 /// The text of a raw value that is a JSON string.
-pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub fn text(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     let quoted = raw.get().strip_prefix('"')?;
     if memchr::memchr(b'\\', quoted.as_bytes()).is_none() {
         return quoted.strip_suffix('"').map(Cow::Borrowed);
@@ -183,11 +238,11 @@ pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 /// The members of a raw value that is an object.
-pub fn object(raw: &RawValue) -> Option<Object<'_>> {
+pub fn object(raw: Raw<'_>) -> Option<Object<'_>> {
     if !raw.get().starts_with('{') {
         return None;
     }
-    serde_json::from_str(raw.get()).ok()
+    Object::parse(raw.get()).ok()
 }
 
 /// Replaces the escapes that PostgreSQL cannot hold, `\u0000` and lone surrogates, by `\ufffd`.
@@ -268,7 +323,172 @@ fn nests_deeper_than(text: &str, levels_max: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The members as serde_json finds them, unless they lie too deep.
+    fn by_serde(text: &str) -> Option<Vec<(String, &str)>> {
+        let object: Object<'_> = serde_json::from_str(text).ok()?;
+        (!nests_deeper_than(text, DEPTH_MAX)).then(|| shown(&object))
+    }
+
+    fn shown<'a>(object: &Object<'a>) -> Vec<(String, &'a str)> {
+        let members = object.members.iter();
+        members.map(|(name, raw)| (name.to_string(), raw.get())).collect()
+    }
+
+    fn by_scan(text: &str) -> Option<Vec<(String, &str)>> {
+        scan::members(text).map(|members| shown(&Object::of(members)))
+    }
+
+    /// What has a name with escapes may be left to serde_json.
+    #[track_caller]
+    fn assert_agreed(text: &str) {
+        let (found, expected) = (by_scan(text), by_serde(text));
+        if found.is_some() || !text.contains('\\') {
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_scan_takes_what_serde_json_takes() {
+        for text in [
+            "{}",
+            " { } ",
+            "\t{\r\n}\n",
+            r#"{"a":1}"#,
+            r#"{ "a" : 1 , "b" : "c" }"#,
+            r#"{"a":-0.5e+10,"b":0,"c":1E5,"d":1e-2,"e":120,"f":-0}"#,
+            r#"{"a":true,"b":false,"c":null}"#,
+            r#"{"a":[],"b":[ ],"c":[1,[2,{"d":[]}]],"e":{"f":{}, "g":{"h":"}"}}}"#,
+            r#"{"a":"\"\\\/\b\f\n\r\t\u00e9\ud800"}"#,
+            r#"{"a":"eight ok","b":"seven77","c":"ninenine9","":""}"#,
+            r#"{"ключ":"значение","😀":"😀"}"#,
+            r#"{"a":1,"a":2}"#,
+            "{\"a\":\"\u{7f}\u{80}\u{2028}\"}",
+        ] {
+            let found = by_scan(text);
+            assert!(found.is_some(), "{text}");
+            assert_eq!(found, by_serde(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_scan_takes_nothing_that_serde_json_refuses() {
+        for text in [
+            "",
+            " ",
+            "{",
+            "}",
+            "[]",
+            "1",
+            "null",
+            "{}{}",
+            "{} x",
+            "{,}",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":1 "b":2}"#,
+            r#"{"a":1;"b":2}"#,
+            r#"{a:1}"#,
+            r#"{'a':1}"#,
+            r#"{"a":'b'}"#,
+            r#"{"a":01}"#,
+            r#"{"a":+1}"#,
+            r#"{"a":.5}"#,
+            r#"{"a":1.}"#,
+            r#"{"a":-}"#,
+            r#"{"a":1e}"#,
+            r#"{"a":1e+}"#,
+            r#"{"a":0x1}"#,
+            r#"{"a":NaN}"#,
+            r#"{"a":Infinity}"#,
+            r#"{"a":tru}"#,
+            r#"{"a":truex}"#,
+            r#"{"a":nul}"#,
+            r#"{"a":[1,]}"#,
+            r#"{"a":[,1]}"#,
+            r#"{"a":[1}"#,
+            r#"{"a":{]}"#,
+            r#"{"a":"b}"#,
+            r#"{"a":"\x"}"#,
+            r#"{"a":"\u12g4"}"#,
+            r#"{"a":"\u123"}"#,
+            r#"{"a":"\"}"#,
+            "{\"a\":\"\n\"}",
+            "{\"a\":\"12345678\u{1}\"}",
+            "{\"a\":\"\u{1f}2345678901234567\"}",
+            "{\"a\n\":1}",
+            "\u{feff}{}",
+            "{\u{a0}}",
+            "{\u{c}}",
+            r#"{"a":1}/"#,
+            r#"{/**/"a":1}"#,
+        ] {
+            assert_eq!(by_serde(text), None, "{text}");
+            assert_eq!(by_scan(text), None, "{text}");
+        }
+    }
+
+    /// Texts of which many are JSON: pieces of it, put together by chance.
+    fn nearly_json() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            8 => prop::sample::select(&["{", "}", "[", "]", ",", ":", " ", "\"a\":", "\"b\":1,", "\"", "\\"][..])
+                .prop_map(ToOwned::to_owned),
+            4 => prop::sample::select(&["1", "-", "0", ".5", "e7", "true", "null", "\\n", "\\u00", "é", "\t", "\u{1}"][..])
+                .prop_map(ToOwned::to_owned),
+            2 => "\"[ -~é]{0,20}\"",
+        ];
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| format!("{{{}}}", pieces.concat()))
+    }
+
+    fn json(depth: u32) -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,5})?([eE][+-]?[0-9]{1,3})?",
+            any::<String>().prop_map(|text| serde_json::Value::from(text).to_string()),
+        ];
+        leaf.prop_recursive(depth, 64, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(|items| format!("[{}]", items.join(" ,"))),
+                prop::collection::vec(("[a-z.@_é]{0,18}", inner), 0..6).prop_map(|members| {
+                    let members = members.iter().map(|(name, value)| format!("\"{name}\": {value}"));
+                    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_scan_finds_what_serde_json_finds(value in json(5), name in "[a-z]{0,9}") {
+            let text = format!("{{\"{name}\":{value}}}");
+            prop_assert!(by_serde(&text).is_some());
+            prop_assert_eq!(by_scan(&text), by_serde(&text));
+        }
+
+        #[test]
+        fn the_scan_agrees_where_a_text_is_nearly_json(text in nearly_json()) {
+            assert_agreed(&text);
+        }
+
+        #[test]
+        fn the_scan_agrees_where_one_letter_is_another(value in json(3), at: prop::sample::Index, letter in "[ -~\\x00\\n]") {
+            let text = format!("{{\"a\":{value}}}");
+            let (at, _) = text.char_indices().nth(at.index(text.chars().count())).unwrap();
+            let (before, after) = text.split_at(at);
+            assert_agreed(&format!("{before}{letter}{}", after.chars().skip(1).collect::<String>()));
+        }
+    }
+
+    #[test]
+    fn a_name_with_escapes_is_read() {
+        let object = Object::parse(r#"{"\u0061\n":1,"b":2}"#).unwrap();
+        assert_eq!(shown(&object), [("a\n".to_owned(), "1"), ("b".to_owned(), "2")]);
+    }
 
     #[test]
     fn last_of_a_repeated_name_wins() {

@@ -169,7 +169,7 @@ pub fn read_line<'a>(text: &'a str, origin: &LineOrigin) -> Result<Line<'a>, Rej
     if is_event {
         return read_event(text, &object, origin).map(Line::Event);
     }
-    Ok(Line::Log(LogEntry::from_object(&object)))
+    Ok(Line::Log(LogEntry::from_object(object)))
 }
 
 /// Whether a line holds nothing but JSON's white space.

@@ -6,17 +6,16 @@ mod values;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-
-use serde_json::value::RawValue;
+use std::fmt;
 
 pub use self::level::Level;
 use self::level::Scale;
 use self::names::{Place, Role};
 use self::values::LevelFound;
-use crate::json;
+use crate::json::{self, Raw};
 use crate::time::{Reading, Timestamp};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct LogEntry<'a> {
     pub timestamp: Option<Timestamp>,
     pub level: Option<Level>,
@@ -24,26 +23,39 @@ pub struct LogEntry<'a> {
     pub level_original: Option<Cow<'a, str>>,
     pub message: Option<Cow<'a, str>>,
     pub service: Option<Cow<'a, str>>,
-    /// A JSON object: every member that the columns above do not hold whole, verbatim and in the order written.
-    pub attributes: String,
+    pub attributes: Attributes<'a>,
 }
+
+/// Every member that the columns do not hold whole, verbatim and in the order written; shown as a JSON object.
+#[derive(Debug)]
+pub struct Attributes<'a> {
+    object: json::Object<'a>,
+    replaced: [usize; COLUMNS],
+}
+
+/// How many columns can hold a member whole.
+const COLUMNS: usize = 4;
 
 impl<'a> LogEntry<'a> {
     /// Any JSON object is a log entry.
-    pub fn from_object(object: &json::Object<'a>) -> Self {
+    pub fn from_object(object: json::Object<'a>) -> Self {
         let mut columns = Columns::default();
         for (index, (name, raw)) in object.members().enumerate() {
+            let places = names::places(name);
+            if places.is_empty() {
+                continue;
+            }
             let member = Member {
                 index,
                 raw,
                 opened: OnceCell::new(),
             };
-            for place in names::places(name) {
+            for place in places {
                 columns.offer(place, &member);
             }
         }
         columns.settle();
-        let attributes = rest(object, columns.replaced());
+        let replaced = columns.replaced();
         let (level, level_original) = match columns.level.or(columns.level_unknown) {
             Some(best) => (best.value.level, Some(best.value.original)),
             None => (columns.is_compact.then_some(Level::Info), None),
@@ -54,20 +66,34 @@ impl<'a> LogEntry<'a> {
             level_original,
             message: columns.message.map(|best| best.value),
             service: columns.service.map(|best| best.value),
-            attributes,
+            attributes: Attributes { object, replaced },
         }
+    }
+}
+
+impl Attributes<'_> {
+    pub fn write_to(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let members = self.object.members().enumerate();
+        let kept = members.filter(|(index, _)| !self.replaced.contains(index));
+        json::write_object(out, kept.map(|(_, member)| member))
+    }
+}
+
+impl fmt::Display for Attributes<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_to(formatter)
     }
 }
 
 struct Member<'a> {
     index: usize,
-    raw: &'a RawValue,
+    raw: Raw<'a>,
     /// Its own members, read at most once, and only if a place lies inside.
     opened: OnceCell<Option<json::Object<'a>>>,
 }
 
 impl<'a> Member<'a> {
-    fn value_at(&self, place: &Place) -> Option<&'a RawValue> {
+    fn value_at(&self, place: &Place) -> Option<Raw<'a>> {
         let Some(path) = place.inside else {
             return Some(self.raw);
         };
@@ -170,7 +196,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The members that the columns hold whole.
-    fn replaced(&self) -> [usize; 4] {
+    fn replaced(&self) -> [usize; COLUMNS] {
         let level = self.level.as_ref().or(self.level_unknown.as_ref());
         [
             replaces(self.timestamp.as_ref()),
@@ -201,43 +227,6 @@ fn best<T>(place: &Place, member: &Member<'_>, value: T, whole: bool) -> Best<T>
         value,
         replaces: (whole && place.inside.is_none()).then_some(member.index),
     }
-}
-
-/// The members that no column replaces, as a JSON object.
-fn rest(object: &json::Object<'_>, replaced: [usize; 4]) -> String {
-    let bytes: usize = object
-        .members()
-        .map(|(name, raw)| name.len() + raw.get().len() + 4)
-        .sum();
-    let mut text = String::with_capacity(bytes + 2);
-    text.push('{');
-    for (index, (name, raw)) in object.members().enumerate() {
-        if replaced.contains(&index) {
-            continue;
-        }
-        if text.len() > 1 {
-            text.push(',');
-        }
-        push_name(&mut text, name);
-        text.push(':');
-        text.push_str(raw.get());
-    }
-    text.push('}');
-    text
-}
-
-fn push_name(text: &mut String, name: &str) {
-    // Without a way out of the loop it is done eight letters at a time.
-    let needs_escape = name
-        .bytes()
-        .fold(false, |found, byte| found | matches!(byte, b'"' | b'\\' | 0..0x20));
-    if needs_escape {
-        text.push_str(&serde_json::Value::from(name).to_string());
-        return;
-    }
-    text.push('"');
-    text.push_str(name);
-    text.push('"');
 }
 
 #[cfg(test)]

@@ -9,10 +9,9 @@ use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use domain::ids::InvalidId;
 use domain::intake::body::{BodyError, InvalidJson, ItemError};
-use domain::json::{self, Malformed, Object};
+use domain::json::{self, Malformed, Object, Raw};
 use domain::line::likely_cause_in_body;
 use futures_util::StreamExt;
-use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use crate::accept::{Accept, Room};
@@ -111,7 +110,7 @@ pub(crate) fn object(text: &str) -> Result<Object<'_>, Problem> {
 /// The members of a body, taken one by one. A member that is `null` is as good as none.
 #[derive(Debug)]
 pub(crate) struct Members<'a> {
-    left: Vec<(String, &'a RawValue)>,
+    left: Vec<(String, Raw<'a>)>,
     errors: Vec<FieldError>,
 }
 
@@ -132,11 +131,7 @@ impl<'a> Members<'a> {
     }
 
     /// The value of a member if it is there; `read` says what it is, or ends a sentence that begins with its name.
-    pub(crate) fn take<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&RawValue) -> Result<T, String>,
-    ) -> Option<T> {
+    pub(crate) fn take<T>(&mut self, name: &'static str, read: impl FnOnce(Raw<'_>) -> Result<T, String>) -> Option<T> {
         let place = self.left.iter().position(|(known, _)| known == name)?;
         let (_, raw) = self.left.swap_remove(place);
         if raw.get() == "null" {
@@ -151,7 +146,7 @@ impl<'a> Members<'a> {
     pub(crate) fn require<T>(
         &mut self,
         name: &'static str,
-        read: impl FnOnce(&RawValue) -> Result<T, String>,
+        read: impl FnOnce(Raw<'_>) -> Result<T, String>,
     ) -> Option<T> {
         let errors = self.errors.len();
         let value = self.take(name, read);
@@ -184,7 +179,7 @@ impl<'a> Members<'a> {
 }
 
 /// An id or a slug. A number is taken for one and keeps its digits.
-pub(crate) fn id<T: FromStr<Err = InvalidId>>(raw: &RawValue) -> Result<T, String> {
+pub(crate) fn id<T: FromStr<Err = InvalidId>>(raw: Raw<'_>) -> Result<T, String> {
     let is_number = raw
         .get()
         .starts_with(|first: char| first == '-' || first.is_ascii_digit());
@@ -198,7 +193,7 @@ pub(crate) fn id<T: FromStr<Err = InvalidId>>(raw: &RawValue) -> Result<T, Strin
 }
 
 /// A whole number that is no larger.
-pub(crate) fn number_to(max: usize) -> impl FnOnce(&RawValue) -> Result<u32, String> {
+pub(crate) fn number_to(max: usize) -> impl FnOnce(Raw<'_>) -> Result<u32, String> {
     move |raw| {
         let number: Option<u32> = raw.get().parse().ok();
         number

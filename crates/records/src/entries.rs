@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use domain::log_entry::{Level, LogEntry};
+use domain::log_entry::{Attributes, Level, LogEntry};
 use domain::time::Timestamp;
 
 /// Log entries in the order of their lines.
@@ -57,7 +57,7 @@ impl Entries {
             level_original: entry.level_original.as_deref().map(|text| self.keep(text)),
             message: entry.message.as_deref().map(|text| self.keep(text)),
             service: entry.service.as_deref().map(|text| self.keep(text)),
-            attributes: self.keep(&entry.attributes),
+            attributes: self.keep_attributes(&entry.attributes),
         };
         self.places.push(place);
     }
@@ -85,6 +85,13 @@ impl Entries {
             service: place.service.clone().map(|at| &self.texts[at]),
             attributes: &self.texts[place.attributes.clone()],
         })
+    }
+
+    fn keep_attributes(&mut self, attributes: &Attributes<'_>) -> Range<usize> {
+        let from = self.texts.len();
+        let written = attributes.write_to(&mut self.texts);
+        debug_assert!(written.is_ok(), "a `String` takes everything");
+        from..self.texts.len()
     }
 
     fn keep(&mut self, text: &str) -> Range<usize> {

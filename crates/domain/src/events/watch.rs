@@ -1,9 +1,7 @@
 //! `watch`: the heartbeat of a player.
 
-use serde_json::value::RawValue;
-
 use super::{FieldError, Fields, id, number_in, present};
-use crate::json::Object;
+use crate::json::{Object, Raw};
 use crate::watch_time::PositionUnit;
 
 /// The furthest position in a movie: 115 days are no movie.
@@ -22,7 +20,7 @@ pub fn check(payload: &Object<'_>) -> Result<(), Vec<FieldError>> {
 }
 
 /// The unit is not known here, so only what is a position in none is refused.
-fn position(raw: &RawValue) -> Result<(), String> {
+fn position(raw: Raw<'_>) -> Result<(), String> {
     let number = number_in(raw).ok_or_else(|| "must be a number".to_owned())?;
     let is_position = PositionUnit::ALL.into_iter().any(|unit| unit.allows(number));
     let refused = || format!("must be from 0 to {POSITION_SECONDS_MAX} seconds");

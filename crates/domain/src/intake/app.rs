@@ -31,7 +31,7 @@ fn move_program(envelope: &mut Envelope<'_, '_>) -> Result<(), Vec<FieldError>> 
         name: "title",
         ..member
     });
-    let program = compose(id.into_iter().chain(title)).map_err(|error| vec![error])?;
+    let program = compose(id.into_iter().chain(title));
     envelope.add_to_payload("program", program);
     envelope.name_fields(&NAMES);
     Ok(())

@@ -5,13 +5,11 @@ mod header_text;
 
 use std::borrow::Cow;
 
-use serde_json::value::{RawValue, to_raw_value};
-
 use super::envelope::{DEVICE_ID, EXTRA, Envelope, Member, PAYLOAD, USER_ID, claim, compose, is_object, members};
 use super::{Draft, reading};
 use crate::event::{Verbatim, built_in};
 use crate::events::{FieldError, present};
-use crate::json::{self, Object, storable};
+use crate::json::{self, Object, Raw, storable};
 
 pub use header_text::header_text;
 
@@ -94,13 +92,12 @@ pub(super) fn of_headers<'h>(
     data: &Object<'_>,
     check: Check,
 ) -> Result<Draft, Vec<FieldError>> {
-    let mut quoted: Vec<(&str, Box<RawValue>)> = Vec::new();
+    let mut quoted: Vec<(&str, Verbatim)> = Vec::new();
     for (name, text) in attributes.filter(|(name, _)| !is_data(name)) {
         quoted.retain(|(other, _)| *other != name);
-        let raw = quote(text).map_err(|error| vec![FieldError::invalid(name, error.to_string())])?;
-        quoted.push((name, raw));
+        quoted.push((name, quote(text)));
     }
-    let attributes = quoted.iter().map(|(name, raw)| Member { name, raw }).collect();
+    let attributes = quoted.iter().map(|(name, text)| text.member(name)).collect();
     let data = Data::Members(data);
     CloudEvent { attributes, data }.draft(check)
 }
@@ -109,16 +106,16 @@ fn is_data(name: &str) -> bool {
     matches!(name, DATA | DATA_BASE64)
 }
 
-fn decoded(encoded: &RawValue) -> Option<String> {
+fn decoded(encoded: Raw<'_>) -> Option<String> {
     let decoded = String::from_utf8(base64::decode(&json::text(encoded)?)?).ok()?;
     Some(storable(&decoded).into_owned())
 }
 
-fn quote(text: &str) -> serde_json::Result<Box<RawValue>> {
-    let raw = to_raw_value(text)?;
-    match storable(raw.get()) {
-        Cow::Borrowed(_) => Ok(raw),
-        Cow::Owned(stored) => RawValue::from_string(stored),
+fn quote(text: &str) -> Verbatim {
+    let quoted = Verbatim::of(&text);
+    match storable(quoted.as_str()) {
+        Cow::Borrowed(_) => quoted,
+        Cow::Owned(stored) => Verbatim::written(stored),
     }
 }
 
@@ -133,8 +130,8 @@ impl<'p> CloudEvent<'p> {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let content = self.data.content().map_err(|error| vec![error])?;
-        let extra = self.extra(&content).map_err(|error| vec![error])?;
+        let content = self.data.content();
+        let extra = self.extra(&content);
         let envelope = Envelope {
             event_id: self.attribute(ID),
             id_source: self.attribute(SOURCE).and_then(|source| json::text(source.raw)),
@@ -160,7 +157,7 @@ impl<'p> CloudEvent<'p> {
     }
 
     /// What has no seat elsewhere: attributes, and under `data` what stands beside the payload there.
-    fn extra(&self, content: &Content) -> Result<Verbatim, FieldError> {
+    fn extra(&self, content: &Content) -> Verbatim {
         let subject_is_seated = self.data.user().is_none();
         let unseated = self.attributes.iter().copied().filter(|member| match member.name {
             SPECVERSION | ID | TYPE | TIME => false,
@@ -198,7 +195,7 @@ impl<'p> CloudEvent<'p> {
 enum Data<'p> {
     Absent,
     Members(&'p Object<'p>),
-    Other(&'p RawValue),
+    Other(Raw<'p>),
 }
 
 /// What an event holds, and what the client calls that.
@@ -210,7 +207,7 @@ struct Content {
 }
 
 impl<'p> Data<'p> {
-    fn of(written: Option<&'p RawValue>, members: Option<&'p Object<'p>>) -> Self {
+    fn of(written: Option<Raw<'p>>, members: Option<&'p Object<'p>>) -> Self {
         match (members, written) {
             (Some(members), _) => Self::Members(members),
             (None, Some(raw)) => Self::Other(raw),
@@ -243,27 +240,27 @@ impl<'p> Data<'p> {
         })
     }
 
-    fn content(&self) -> Result<Content, FieldError> {
+    fn content(&self) -> Content {
         let whole = |payload| Content {
             payload,
             payload_name: DATA,
             beside: None,
         };
         if let Self::Other(raw) = self {
-            return Ok(whole(Verbatim::from(*raw)));
+            return whole(Verbatim::from(*raw));
         }
         let mut rest = self.rest();
         let is_payload = |member: &Member<'_, '_>| member.name == PAYLOAD[0] && is_object(member.raw);
         let Some(index) = rest.iter().position(is_payload) else {
-            return compose(rest.into_iter()).map(whole);
+            return whole(compose(rest.into_iter()));
         };
         let payload = rest.remove(index);
         let beside = (!rest.is_empty()).then(|| compose(rest.into_iter()));
-        Ok(Content {
+        Content {
             payload: Verbatim::from(payload.raw),
             payload_name: "data.payload",
-            beside: beside.transpose()?,
-        })
+            beside,
+        }
     }
 
     /// The members that are neither the user nor the device.

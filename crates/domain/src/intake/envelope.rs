@@ -2,13 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::Serializer;
-use serde::ser::SerializeMap;
-use serde_json::value::RawValue;
-
 use crate::event::{EventType, Verbatim, built_in};
 use crate::events::{FieldError, present};
-use crate::json::{self, Object};
+use crate::json::{self, Object, Raw};
 
 // What the parts are called; of several that are there, the first counts, and the others are ordinary members.
 const EVENT_ID: [&str; 2] = ["event_id", "id"];
@@ -24,7 +20,7 @@ const RECEIVED_AT: &str = "received_at";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member<'o, 'a> {
     pub(super) name: &'o str,
-    pub(super) raw: &'a RawValue,
+    pub(super) raw: Raw<'a>,
 }
 
 impl Verbatim {
@@ -143,34 +139,32 @@ impl<'o, 'a> Envelope<'o, 'a> {
     }
 
     /// What the payload will be: where there is none, the members that play no part.
-    pub(super) fn composed_payload(&self) -> Result<Verbatim, FieldError> {
+    pub(super) fn composed_payload(&self) -> Verbatim {
         let moved = self.moved.iter().map(|(name, value)| value.member(name));
         let Some(payload) = self.payload else {
             return compose(self.rest.iter().copied().chain(moved));
         };
         match json::object(payload.raw) {
             Some(object) if !self.moved.is_empty() => compose(members(&object).chain(moved)),
-            _ => Ok(Verbatim::from(payload.raw)),
+            _ => Verbatim::from(payload.raw),
         }
     }
 
     /// What is kept beside a payload: the members that play no part, and what already was extra.
-    pub(super) fn composed_extra(&self) -> Result<Option<Verbatim>, FieldError> {
-        if self.payload.is_none() {
-            return Ok(None);
-        }
+    pub(super) fn composed_extra(&self) -> Option<Verbatim> {
+        self.payload?;
         if self.rest.is_empty() {
-            return Ok(self.extra.map(|extra| Verbatim::from(extra.raw)));
+            return self.extra.map(|extra| Verbatim::from(extra.raw));
         }
         let Some(inside) = self.extra.and_then(|extra| json::object(extra.raw)) else {
-            return compose(self.rest.iter().copied()).map(Some);
+            return Some(compose(self.rest.iter().copied()));
         };
         let beside = self
             .rest
             .iter()
             .copied()
             .filter(|member| inside.get(member.name).is_none());
-        compose(members(&inside).chain(beside)).map(Some)
+        Some(compose(members(&inside).chain(beside)))
     }
 
     /// The error with its field called as the client called it.
@@ -205,23 +199,10 @@ pub(super) fn members<'o, 'a>(object: &'o Object<'a>) -> impl Iterator<Item = Me
 }
 
 /// An object of these members, each value as it was written.
-pub(super) fn compose<'m>(members: impl Iterator<Item = Member<'m, 'm>>) -> Result<Verbatim, FieldError> {
-    let mut out = Vec::with_capacity(128);
-    let written = write_members(&mut out, members).and_then(|()| serde_json::from_slice::<Box<RawValue>>(&out));
-    written
-        .map(Verbatim::from)
-        .map_err(|error| FieldError::invalid(PAYLOAD[0], error.to_string()))
+pub(super) fn compose<'m>(members: impl Iterator<Item = Member<'m, 'm>>) -> Verbatim {
+    Verbatim::object_of(members.map(|member| (member.name, member.raw)))
 }
 
-fn write_members<'m>(out: &mut Vec<u8>, members: impl Iterator<Item = Member<'m, 'm>>) -> serde_json::Result<()> {
-    let mut serializer = serde_json::Serializer::new(out);
-    let mut map = serializer.serialize_map(None)?;
-    for member in members {
-        map.serialize_entry(member.name, member.raw)?;
-    }
-    map.end()
-}
-
-pub(super) fn is_object(raw: &RawValue) -> bool {
+pub(super) fn is_object(raw: Raw<'_>) -> bool {
     raw.get().starts_with('{')
 }

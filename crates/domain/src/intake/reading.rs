@@ -2,14 +2,12 @@
 
 use std::str::FromStr;
 
-use serde_json::value::RawValue;
-
 use super::envelope::{EVENT_TYPE, Envelope, Member, PAYLOAD, USER_ID};
 use super::{ClientTime, Draft, Misplaced};
 use crate::event::{EventType, Verbatim, slug_of};
 use crate::events::{FieldError, id_text, is_number, watch};
 use crate::ids::{DeviceId, EventId, InvalidId, Slug, UserId};
-use crate::json::{self, Object};
+use crate::json::{self, Object, Raw};
 use crate::time::Timestamp;
 
 /// Gathers everything that is wrong, so that a client hears all of it at once.
@@ -102,8 +100,8 @@ struct Content {
 }
 
 fn content(envelope: &Envelope<'_, '_>, event_type: &EventType) -> Result<Content, Vec<FieldError>> {
-    let payload = envelope.composed_payload().map_err(|error| vec![error])?;
-    let extra = envelope.composed_extra().map_err(|error| vec![error])?;
+    let payload = envelope.composed_payload();
+    let extra = envelope.composed_extra();
     let Some(built_in) = event_type.built_in() else {
         return Ok(Content {
             payload,
@@ -139,14 +137,14 @@ fn misplaced(envelope: &Envelope<'_, '_>, event_type: &EventType, payload: &Obje
 fn required<T>(
     part: Option<Member<'_, '_>>,
     name: &str,
-    read: impl Fn(&RawValue) -> Result<T, String>,
+    read: impl Fn(Raw<'_>) -> Result<T, String>,
 ) -> Result<T, FieldError> {
     optional(part, read)?.ok_or_else(|| FieldError::missing(name))
 }
 
 fn optional<T>(
     part: Option<Member<'_, '_>>,
-    read: impl Fn(&RawValue) -> Result<T, String>,
+    read: impl Fn(Raw<'_>) -> Result<T, String>,
 ) -> Result<Option<T>, FieldError> {
     let Some(member) = part else { return Ok(None) };
     read(member.raw)
@@ -154,14 +152,14 @@ fn optional<T>(
         .map_err(|message| FieldError::invalid(member.name, message))
 }
 
-fn id<T: FromStr<Err = InvalidId>>(raw: &RawValue) -> Result<T, String> {
+fn id<T: FromStr<Err = InvalidId>>(raw: Raw<'_>) -> Result<T, String> {
     id_text(raw)
         .ok_or_else(not_text)?
         .parse()
         .map_err(|invalid: InvalidId| invalid.to_string())
 }
 
-fn timestamp(raw: &RawValue) -> Result<Timestamp, String> {
+fn timestamp(raw: Raw<'_>) -> Result<Timestamp, String> {
     let read = if is_number(raw) {
         Timestamp::from_epoch(raw.get())
     } else {

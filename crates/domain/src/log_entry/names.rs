@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::level::Scale;
+use crate::json::{NAME_SLOTS, name_slot};
 
 /// Names are compared without regard to ASCII case; the earlier one wins. `a/b` is `b` inside the object `a`.
 #[rustfmt::skip]
@@ -77,7 +78,6 @@ pub(super) enum Role {
 /// What a member of some name can stand for.
 #[derive(Debug)]
 pub(super) struct Place {
-    name: &'static str,
     /// The names to follow inside the member, if it is not the member itself.
     pub(super) inside: Option<&'static str>,
     pub(super) role: Role,
@@ -86,17 +86,26 @@ pub(super) struct Place {
 }
 
 /// All places a member of this name could fill.
-pub(super) fn places(name: &str) -> impl Iterator<Item = &'static Place> {
-    PLACES[bucket(name)]
-        .iter()
-        .filter(move |place| place.name == name || place.name.eq_ignore_ascii_case(name))
+pub(super) fn places(name: &str) -> &'static [Place] {
+    let known = KNOWN[name_slot(name)].iter().find(|known| known.is(name));
+    known.map_or(&[], |known| &known.places)
 }
 
-const BUCKETS: usize = 512;
+/// A name, and all places a member of that name could fill.
+struct Known {
+    name: &'static str,
+    places: Vec<Place>,
+}
 
-/// Found by length and outer letters: most members of a line are none of these, and must cost next to nothing.
-static PLACES: LazyLock<Vec<Vec<Place>>> = LazyLock::new(|| {
-    let mut buckets: Vec<Vec<Place>> = (0..BUCKETS).map(|_| Vec::new()).collect();
+impl Known {
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// Found by their slot: most members of a line are none of these, and must cost next to nothing.
+static KNOWN: LazyLock<Vec<Vec<Known>>> = LazyLock::new(|| {
+    let mut slots: Vec<Vec<Known>> = (0..NAME_SLOTS).map(|_| Vec::new()).collect();
     let roles = [
         (TIMESTAMP, Role::Timestamp),
         (MESSAGE, Role::Message),
@@ -113,34 +122,25 @@ static PLACES: LazyLock<Vec<Vec<Place>>> = LazyLock::new(|| {
         .iter()
         .flat_map(|(scale, paths)| paths.iter().map(|path| (path, Role::Level(*scale))));
     let levels = levels.enumerate().map(|(rank, (path, role))| place(path, role, rank));
-    for place in plain.chain(levels) {
-        buckets[bucket(place.name)].push(place);
+    for (name, place) in plain.chain(levels) {
+        let slot = &mut slots[name_slot(name)];
+        match slot.iter_mut().find(|known| known.is(name)) {
+            Some(known) => known.places.push(place),
+            None => slot.push(Known {
+                name,
+                places: vec![place],
+            }),
+        }
     }
-    buckets
+    slots
 });
 
-fn place(path: &'static str, role: Role, rank: usize) -> Place {
-    match path.split_once('/') {
-        Some((name, inside)) => Place {
-            name,
-            inside: Some(inside),
-            role,
-            rank,
-        },
-        None => Place {
-            name: path,
-            inside: None,
-            role,
-            rank,
-        },
-    }
-}
-
-fn bucket(name: &str) -> usize {
-    let bytes = name.as_bytes();
-    let letter = |at: usize| bytes.get(at).map_or(0, |byte| usize::from(byte | 0x20));
-    let last = bytes.len().saturating_sub(1);
-    (bytes.len() * 67 + letter(0) * 31 + letter(last) * 7 + letter(last / 2)) % BUCKETS
+/// The place, and the name of the member in which it lies.
+fn place(path: &'static str, role: Role, rank: usize) -> (&'static str, Place) {
+    let (name, inside) = path
+        .split_once('/')
+        .map_or((path, None), |(name, inside)| (name, Some(inside)));
+    (name, Place { inside, role, rank })
 }
 
 #[cfg(test)]
@@ -159,21 +159,21 @@ mod tests {
                 .split_once('/')
                 .map_or((*path, None), |(name, inside)| (name, Some(inside)));
             for name in [name.to_owned(), name.to_ascii_uppercase(), name.to_ascii_lowercase()] {
-                assert!(places(&name).any(|place| place.inside == inside), "{path}");
+                assert!(places(&name).iter().any(|place| place.inside == inside), "{path}");
             }
         }
     }
 
     #[test]
-    fn buckets_stay_short() {
-        assert!(PLACES.iter().all(|places| places.len() <= 8));
-        assert!(PLACES.iter().filter(|places| places.is_empty()).count() > BUCKETS / 2);
+    fn slots_stay_short() {
+        assert!(KNOWN.iter().all(|names| names.len() <= 3));
+        assert!(KNOWN.iter().filter(|names| names.is_empty()).count() > NAME_SLOTS / 2);
     }
 
     #[test]
     fn other_names_have_no_place() {
         for name in ["", "a", "levels", "msgs", "caller", "уровень"] {
-            assert_eq!(places(name).count(), 0, "{name}");
+            assert!(places(name).is_empty(), "{name}");
         }
     }
 }

@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::level::{Level, Scale};
-use crate::json;
+use crate::json::{self, Raw};
 use crate::time::Reading;
 
 /// Longer values are no names: they stay where they were written.
@@ -13,21 +11,21 @@ const LEVEL_BYTES_MAX: usize = 256;
 const SERVICE_BYTES_MAX: usize = 256;
 
 /// Follows names, separated by `/`, into an object.
-pub(super) fn inside<'a>(object: &json::Object<'a>, path: &str) -> Option<&'a RawValue> {
+pub(super) fn inside<'a>(object: &json::Object<'a>, path: &str) -> Option<Raw<'a>> {
     match path.split_once('/') {
         Some((name, path)) => inside(&json::object(member(object, name)?)?, path),
         None => member(object, path),
     }
 }
 
-fn member<'a>(object: &json::Object<'a>, name: &str) -> Option<&'a RawValue> {
+fn member<'a>(object: &json::Object<'a>, name: &str) -> Option<Raw<'a>> {
     object
         .members()
         .find(|(key, _)| key.eq_ignore_ascii_case(name))
         .map(|(_, raw)| raw)
 }
 
-pub(super) fn timestamp(raw: &RawValue) -> Option<Reading> {
+pub(super) fn timestamp(raw: Raw<'_>) -> Option<Reading> {
     match raw.get().as_bytes().first()? {
         b'"' => Reading::of_text(&json::text(raw)?),
         b'{' => timestamp_of_parts(&json::object(raw)?),
@@ -67,7 +65,7 @@ pub(super) struct LevelFound<'a> {
 }
 
 /// A level, or at least something in a level's place.
-pub(super) fn level(raw: &RawValue, scale: Scale) -> Option<LevelFound<'_>> {
+pub(super) fn level(raw: Raw<'_>, scale: Scale) -> Option<LevelFound<'_>> {
     let original = match raw.get().as_bytes().first()? {
         b'{' => return level_of_parts(&json::object(raw)?),
         b'n' => return None,
@@ -104,16 +102,16 @@ fn level_of_parts<'a>(parts: &json::Object<'a>) -> Option<LevelFound<'a>> {
     })
 }
 
-pub(super) fn message(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub(super) fn message(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     scalar(raw)
 }
 
-pub(super) fn service(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub(super) fn service(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     json::text(raw).filter(|text| !text.trim().is_empty() && text.len() <= SERVICE_BYTES_MAX)
 }
 
 /// The text of a string, a number or a boolean.
-fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
+fn scalar(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     match raw.get().as_bytes().first()? {
         b'"' => json::text(raw),
         b'{' | b'[' | b'n' => None,

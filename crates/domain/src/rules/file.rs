@@ -5,7 +5,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::RuleError;
 use crate::events::is_number;
-use crate::json::{self, Malformed, Object};
+use crate::json::{self, Malformed, Object, Raw};
 
 /// The one name at the top of a file.
 const RULE: &str = "rule";
@@ -158,7 +158,7 @@ impl Value {
         }
     }
 
-    fn of_json(raw: &RawValue) -> Self {
+    fn of_json(raw: Raw<'_>) -> Self {
         if let Some(text) = json::text(raw) {
             return Self::Text(text.into_owned());
         }
@@ -167,7 +167,7 @@ impl Value {
         }
         let elements: Option<Vec<&RawValue>> = serde_json::from_str(raw.get()).ok();
         elements.map_or(Self::Other, |elements| {
-            Self::List(elements.into_iter().map(Self::of_json).collect())
+            Self::List(elements.into_iter().map(|raw| Self::of_json(raw.into())).collect())
         })
     }
 }
@@ -190,6 +190,6 @@ fn not_json(malformed: &Malformed) -> RuleError {
 }
 
 /// Where a value stands in the text that it borrows from.
-fn place_in(text: &str, raw: &RawValue) -> usize {
+fn place_in(text: &str, raw: Raw<'_>) -> usize {
     raw.get().as_ptr().addr().saturating_sub(text.as_ptr().addr())
 }

@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use crate::event::{Event, Verbatim};
 use crate::events::{id_text, present};
-use crate::json::{self, Members, Object};
+use crate::json::{self, Object, Raw};
 
 const USER: &str = "user_id";
 const DEVICE: &str = "device_id";
@@ -75,7 +73,7 @@ impl KeyPath {
     }
 }
 
-fn member<'e>(event: &'e Event, names: &[String]) -> Option<&'e RawValue> {
+fn member<'e>(event: &'e Event, names: &[String]) -> Option<Raw<'e>> {
     let (last, parents) = names.split_last()?;
     let mut object = event.payload.object()?;
     for name in parents {
@@ -92,7 +90,7 @@ fn completed(said: &Object<'_>, added: &Object<'_>) -> Verbatim {
     let new = added
         .members()
         .filter(|(name, _)| says(added, name) && !says(said, name));
-    Verbatim::of(&Members(&kept.chain(new).collect::<Vec<_>>()))
+    Verbatim::object_of(kept.chain(new))
 }
 
 #[cfg(test)]

@@ -6,13 +6,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::event::{Event, EventType};
 use crate::events::watch::POSITION_SECONDS_MAX;
 use crate::events::{id_text, number_in, present};
 use crate::ids::{EventId, Slug, UserId};
+use crate::json::Raw;
 use crate::time::Timestamp;
 
 const HALF_A_MILLISECOND: Duration = Duration::from_micros(500);
@@ -60,7 +60,7 @@ impl PositionUnit {
     }
 
     /// The position that a client wrote, rounded to the millisecond; else the rest of a sentence that begins with its field.
-    pub fn millis(self, raw: &RawValue) -> Result<i64, String> {
+    pub fn millis(self, raw: Raw<'_>) -> Result<i64, String> {
         let number = number_in(raw).ok_or_else(|| "must be a number".to_owned())?;
         let position = self.allows(number).then(|| number / self.per_second());
         position

@@ -3,7 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use async_graphql::Variables;
-use serde_json::value::RawValue;
+use domain::json::Raw;
 use utoipa::ToSchema;
 
 use super::console;
@@ -93,11 +93,11 @@ fn read(text: &str) -> Result<Asked, Problem> {
     })
 }
 
-fn string(raw: &RawValue) -> Result<String, String> {
+fn string(raw: Raw<'_>) -> Result<String, String> {
     serde_json::from_str(raw.get()).map_err(|_| "must be a string".to_owned())
 }
 
-fn variables(raw: &RawValue) -> Result<Variables, String> {
+fn variables(raw: Raw<'_>) -> Result<Variables, String> {
     let variables: Option<serde_json::Map<_, _>> = serde_json::from_str(raw.get()).ok();
     let variables = variables.ok_or_else(|| "must be an object".to_owned())?;
     Ok(Variables::from_json(variables.into()))

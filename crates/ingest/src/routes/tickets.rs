@@ -5,11 +5,11 @@ use std::time::Duration;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, post, web};
 use domain::api_key::{KeyKind, Secret};
 use domain::ids::JobId;
+use domain::json::Raw;
 use domain::time::Timestamp;
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::gate::KeyInUse;
@@ -87,7 +87,7 @@ pub(super) fn pass_over(request: &HttpRequest) -> Result<(), Problem> {
     query.finish()
 }
 
-fn read_job(raw: &RawValue) -> Result<JobId, String> {
+fn read_job(raw: Raw<'_>) -> Result<JobId, String> {
     let text: Option<String> = serde_json::from_str(raw.get()).ok();
     let id = text.as_deref().and_then(hyphenated);
     id.map(JobId::new)

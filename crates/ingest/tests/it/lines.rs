@@ -12,7 +12,7 @@ use crate::harness::{LINES, TestServer, Worker};
 fn insert(server: &TestServer, id: JobId, lines: &[&str]) {
     let mut entries = Entries::default();
     for (line_no, line) in (1..).zip(lines) {
-        entries.push(line_no, &LogEntry::from_object(&Object::parse(line).unwrap()));
+        entries.push(line_no, &LogEntry::from_object(Object::parse(line).unwrap()));
     }
     let stored = server
         .records

@@ -8,6 +8,7 @@ on_every_store!(
     entries_are_found_by_each_property,
     entries_are_paged_newest_file_first,
     many_entries_are_stored_at_once,
+    of_entries_that_clash_none_is_stored,
     entries_are_forgotten_by_whole_months,
 );
 
@@ -22,11 +23,15 @@ pub(super) fn reject(line_no: u64) -> Reject {
     }
 }
 
+fn entry_of(line: &str) -> LogEntry<'_> {
+    LogEntry::from_object(Object::parse(line).unwrap())
+}
+
 /// Stores one line per text, from line 1.
 fn store_lines(records: &Records, id: JobId, lines: &[&str]) {
     let mut entries = Entries::default();
     for (line_no, line) in (1..).zip(lines) {
-        entries.push(line_no, &LogEntry::from_object(&Object::parse(line).unwrap()));
+        entries.push(line_no, &entry_of(line));
     }
     records
         .run(Class::Import, |unit| unit.insert_entries(id, &entries))
@@ -67,6 +72,20 @@ fn entries_are_kept_as_they_are(Store { records, .. }: &Store) {
     assert_eq!(
         records.run(Class::Reads, |unit| unit.entries_of(id, 0, 1)).unwrap(),
         [expected]
+    );
+}
+
+fn of_entries_that_clash_none_is_stored(Store { records, .. }: &Store) {
+    let id = queued_job(records, 1).id;
+    let mut entries = Entries::default();
+    for line_no in (1..=70).chain([70]).chain(71..=120) {
+        entries.push(line_no, &entry_of("{}"));
+    }
+    let stored = records.run(Class::Import, |unit| unit.insert_entries(id, &entries));
+    assert!(stored.is_err());
+    assert_eq!(
+        records.run(Class::Reads, |unit| unit.entries_of(id, 0, 10)).unwrap(),
+        []
     );
 }
 

@@ -44,7 +44,7 @@ fn insert_entries(records: &Records) {
     let mut entries = Entries::default();
     for line_no in 1..=ROWS {
         let line = format!(r#"{{"message":"{}"}}"#, text());
-        entries.push(line_no, &LogEntry::from_object(&Object::parse(&line).unwrap()));
+        entries.push(line_no, &LogEntry::from_object(Object::parse(&line).unwrap()));
     }
     records
         .run(Class::Import, |unit| unit.insert_entries(id, &entries))
