@@ -97,8 +97,9 @@ impl QueryId for Batch<'_> {
 
 impl QueryFragment<Sqlite> for Batch<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        // What fails takes the whole transaction with it; a row of its own need not be undone, so no page is copied for that.
         out.push_sql(
-            "INSERT INTO log_entries (job_id, line_no, occurred_at, level, level_original, message, service, attributes)
+            "INSERT OR FAIL INTO log_entries (job_id, line_no, occurred_at, level, level_original, message, service, attributes)
              VALUES (",
         );
         for (n, row) in self.0.iter().enumerate() {
