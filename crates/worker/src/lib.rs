@@ -30,7 +30,7 @@ use domain::stream_limit::LIMIT_DEFAULT;
 use domain::time::Timestamp;
 use domain::watch_time::PositionUnit;
 use queue::{Live, Queue, Topic};
-use records::{Class, Records};
+use records::{Class, Records, Unit};
 use tokio_util::sync::CancellationToken;
 
 pub use self::deliver::{AllowedBlocks, InvalidBlock, InvalidSecret, Secret};
@@ -240,13 +240,16 @@ fn now() -> Timestamp {
 }
 
 impl Worker {
-    /// What the process before this one held when it was killed need not wait for the end of its lease.
+    /// The process before this one will not come back, if it was killed: nobody need wait for the end of its leases, nor for
+    /// what it might still apply.
     async fn take_over(&self) {
-        let ended = self
-            .records
-            .within(Class::Background, TAKE_OVER_DEADLINE, |unit| unit.end_leases());
-        if let Err(error) = ended.await {
-            tracing::warn!(%error, "leases.not_ended");
+        let take_over = |unit: &mut dyn Unit| {
+            unit.end_leases()?;
+            unit.forget_watermarks()
+        };
+        let taken_over = self.records.within(Class::Background, TAKE_OVER_DEADLINE, take_over);
+        if let Err(error) = taken_over.await {
+            tracing::warn!(%error, "predecessor.not_taken_over");
         }
     }
 

@@ -37,6 +37,8 @@ fn the_watermark_is_the_least_of_the_living(Store { records, .. }: &Store) {
         .unwrap();
     assert_eq!(watermark(records, ALIVE), Some(seconds(9)));
     assert_eq!(watermark(records, Duration::ZERO), None, "nobody lives");
+    records.run(Class::Background, |unit| unit.forget_watermarks()).unwrap();
+    assert_eq!(watermark(records, ALIVE), None);
 }
 
 fn accepted_at(job: &Job) -> Timestamp {

@@ -34,6 +34,11 @@ impl WatermarkRows for Tx<'_> {
         Ok(())
     }
 
+    fn forget_watermarks(&mut self) -> Result<()> {
+        statement("DELETE FROM watermarks").execute(self.connection)?;
+        Ok(())
+    }
+
     fn watermark(&mut self, alive_within: Duration, files_since: Timestamp) -> Result<Option<Timestamp>> {
         let applied: TimeRow = statement(
             "SELECT min(w.accepted_before,

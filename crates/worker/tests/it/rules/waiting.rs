@@ -23,6 +23,7 @@ in_both_modes!(
     a_file_that_takes_too_long_holds_back_its_own_messages_only,
     a_start_in_a_backlog_takes_a_reminder_back_in_time,
     nothing_leaves_while_older_events_may_wait,
+    who_is_alone_does_not_wait_for_a_predecessor,
     what_waited_for_too_long_is_suppressed,
 );
 
@@ -196,8 +197,11 @@ async fn until_told(bed: &Bed, user: &str, state: NotificationState) {
 }
 
 /// Says for somebody else that it holds events of long ago.
+/// Next to nothing that was accepted is said to have been applied.
+const HELD_BACK_TO: Timestamp = Timestamp::from_micros(1);
+
 fn hold_back(bed: &Bed) {
-    let note = |unit: &mut dyn records::Unit| unit.note_watermark("slow", Timestamp::from_micros(1));
+    let note = |unit: &mut dyn records::Unit| unit.note_watermark("slow", HELD_BACK_TO);
     bed.records.run(Class::Background, note).unwrap();
 }
 
@@ -217,6 +221,24 @@ async fn nothing_leaves_while_older_events_may_wait(bed: Bed) {
     working.stop().await;
     assert_eq!(delivered.id, held.id);
     assert!(delivered.delivered_at.unwrap() >= let_go_at);
+}
+
+async fn who_is_alone_does_not_wait_for_a_predecessor(bed: Bed) {
+    const LONG: Duration = Duration::from_hours(1);
+    hold_back(&bed);
+    let working = bed.work_with(Settings {
+        alone: true,
+        ..settings(&bed)
+    });
+    let watermark = async || {
+        bed.records
+            .run(Class::Reads, |unit| unit.watermark(LONG, Timestamp::from_micros(0)))
+            .unwrap()
+    };
+    eventually("it is forgotten", async || watermark().await > Some(HELD_BACK_TO)).await;
+    bed.publish(&[started("ada", 0), finished("ada", 36)]).await;
+    until_one_is(&bed, NotificationState::Delivered).await;
+    working.stop().await;
 }
 
 async fn what_waited_for_too_long_is_suppressed(bed: Bed) {
