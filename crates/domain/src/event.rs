@@ -130,19 +130,18 @@ impl Verbatim {
         Self(to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 
-    /// A text that was put together from JSON.
-    pub(crate) fn written(text: String) -> Self {
-        let raw = RawValue::from_string(text);
+    /// A text that is JSON. One that is not, after all, is kept as a string, so that nothing of it is lost.
+    pub(crate) fn written(text: &str) -> Self {
+        let raw: serde_json::Result<&RawValue> = serde_json::from_str(text);
         debug_assert!(raw.is_ok(), "{raw:?}");
-        Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()))
+        raw.map_or_else(|_| Self::of(&text), |raw| Self(raw.to_owned()))
     }
 
     /// An object of these members, each value as it was written.
     pub(crate) fn object_of<'m>(members: impl Iterator<Item = (&'m str, Raw<'m>)>) -> Self {
         let mut text = String::with_capacity(OBJECT_BYTES_USUAL);
-        let written = json::write_object(&mut text, members);
-        debug_assert!(written.is_ok(), "a `String` takes everything");
-        Self::written(text)
+        json::write_object(&mut text, members);
+        Self::written(&text)
     }
 
     /// Its members, if it is an object.
@@ -153,7 +152,7 @@ impl Verbatim {
 
 impl From<Raw<'_>> for Verbatim {
     fn from(raw: Raw<'_>) -> Self {
-        Self::written(raw.get().to_owned())
+        Self::written(raw.get())
     }
 }
 

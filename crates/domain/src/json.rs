@@ -1,5 +1,6 @@
 //! One JSON object, read once: its members as borrowed raw text, so that numbers stay exactly as they were written.
 
+mod name_slot;
 mod scan;
 
 use std::borrow::Cow;
@@ -7,8 +8,9 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
+
+pub(crate) use self::name_slot::{NAME_SLOTS, name_slot};
 
 /// How deep arrays and objects may nest.
 pub const DEPTH_MAX: usize = 128;
@@ -156,51 +158,24 @@ pub(crate) fn detail_of(error: &serde_json::Error) -> String {
     full.split(" at line ").next().unwrap_or(&full).to_owned()
 }
 
-/// Members to be written as an object, in this order.
-pub(crate) struct Members<'a, Name, Value>(pub(crate) &'a [(Name, Value)]);
-
-impl<Name: Serialize, Value: Serialize> Serialize for Members<'_, Name, Value> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
-}
-
 /// Writes an object of these members, each value as it was written.
-pub(crate) fn write_object<'m>(
-    out: &mut impl fmt::Write,
-    members: impl Iterator<Item = (&'m str, Raw<'m>)>,
-) -> fmt::Result {
-    out.write_char('{')?;
+pub(crate) fn write_object<'m>(out: &mut String, members: impl Iterator<Item = (&'m str, Raw<'m>)>) {
+    out.push('{');
     for (index, (name, raw)) in members.enumerate() {
         if index > 0 {
-            out.write_char(',')?;
+            out.push(',');
         }
         if scan::is_plain(name) {
-            out.write_char('"')?;
-            out.write_str(name)?;
-            out.write_str("\":")?;
+            out.push('"');
+            out.push_str(name);
+            out.push('"');
         } else {
-            write!(out, "{}:", serde_json::Value::from(name))?;
+            out.push_str(&serde_json::Value::from(name).to_string());
         }
-        out.write_str(raw.get())?;
+        out.push(':');
+        out.push_str(raw.get());
     }
-    out.write_char('}')
-}
-
-/// How many places [`name_slot`] knows.
-pub(crate) const NAME_SLOTS: usize = 512;
-
-/// A place for a name, the same whatever the case of its letters: names with different places are different.
-pub(crate) fn name_slot(name: &str) -> usize {
-    const LOWER: u32 = u32::from_le_bytes([0x20; 4]);
-    let bytes = name.as_bytes();
-    let (first, last) = match (bytes.first_chunk(), bytes.last_chunk()) {
-        (Some(first), Some(last)) => (u32::from_le_bytes(*first), u32::from_le_bytes(*last)),
-        _ => (bytes.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)), 0),
-    };
-    let mixed = (first | LOWER).wrapping_mul(0x9E37_79B1) ^ (last | LOWER).wrapping_mul(0x85EB_CA77).rotate_left(16);
-    // Multiplication mixes towards the high bits.
-    (mixed >> 16) as usize % NAME_SLOTS
+    out.push('}');
 }
 
 /// A string that borrows from the input where it has no escapes.
@@ -242,7 +217,10 @@ pub fn object(raw: Raw<'_>) -> Option<Object<'_>> {
     if !raw.get().starts_with('{') {
         return None;
     }
-    Object::parse(raw.get()).ok()
+    // However deep it lies: what was put together may lie deeper than what came in.
+    scan::members(raw.get())
+        .map(Object::of)
+        .or_else(|| serde_json::from_str(raw.get()).ok())
 }
 
 /// Replaces the escapes that PostgreSQL cannot hold, `\u0000` and lone surrogates, by `\ufffd`.

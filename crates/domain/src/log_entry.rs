@@ -72,16 +72,18 @@ impl<'a> LogEntry<'a> {
 }
 
 impl Attributes<'_> {
-    pub fn write_to(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    pub fn write_to(&self, out: &mut String) {
         let members = self.object.members().enumerate();
         let kept = members.filter(|(index, _)| !self.replaced.contains(index));
-        json::write_object(out, kept.map(|(_, member)| member))
+        json::write_object(out, kept.map(|(_, member)| member));
     }
 }
 
 impl fmt::Display for Attributes<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_to(formatter)
+        let mut text = String::new();
+        self.write_to(&mut text);
+        formatter.write_str(&text)
     }
 }
 

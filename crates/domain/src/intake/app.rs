@@ -22,10 +22,11 @@ pub(super) fn read(object: &Object<'_>) -> Option<Result<Draft, Vec<FieldError>>
     if !is_flat || !envelope.payload_lacks("program") {
         return None;
     }
-    Some(move_program(&mut envelope).and_then(|()| reading::draft(&envelope)))
+    move_program(&mut envelope);
+    Some(reading::draft(&envelope))
 }
 
-fn move_program(envelope: &mut Envelope<'_, '_>) -> Result<(), Vec<FieldError>> {
+fn move_program(envelope: &mut Envelope<'_, '_>) {
     let id = envelope.take(PROGRAM_ID).map(|member| Member { name: "id", ..member });
     let title = envelope.take(PROGRAM_TITLE).map(|member| Member {
         name: "title",
@@ -34,5 +35,4 @@ fn move_program(envelope: &mut Envelope<'_, '_>) -> Result<(), Vec<FieldError>> 
     let program = compose(id.into_iter().chain(title));
     envelope.add_to_payload("program", program);
     envelope.name_fields(&NAMES);
-    Ok(())
 }

@@ -115,7 +115,7 @@ fn quote(text: &str) -> Verbatim {
     let quoted = Verbatim::of(&text);
     match storable(quoted.as_str()) {
         Cow::Borrowed(_) => quoted,
-        Cow::Owned(stored) => Verbatim::written(stored),
+        Cow::Owned(stored) => Verbatim::written(&stored),
     }
 }
 

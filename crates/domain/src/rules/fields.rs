@@ -9,7 +9,6 @@ use super::kind::Kind;
 use super::message::Message;
 use super::period::Period;
 use crate::event::{EventType, Verbatim};
-use crate::json::Members;
 use crate::stream_limit::LIMIT_MAX;
 
 /// How long the name of a rule may be: it stands in metrics and in every notification.
@@ -190,7 +189,7 @@ impl<'w> Fields<'w> {
         }
         Ok(Said {
             types: self.types,
-            as_json: Verbatim::of(&Members(&self.said)),
+            as_json: Verbatim::object_of(self.said.iter().map(|(name, value)| (*name, value.raw()))),
         })
     }
 

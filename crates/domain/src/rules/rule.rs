@@ -8,7 +8,6 @@ use super::kind::{Condition, Finding, Grounds, Kind, Outcome};
 use super::message::Message;
 use super::{Circumstances, Happened, Implied, Judgement, RuleError, Stretch, Verdict, none_of};
 use crate::event::{EventType, Verbatim};
-use crate::json::Members;
 use crate::time::Timestamp;
 
 /// One rule: a name, a kind, and what it says.
@@ -130,9 +129,10 @@ impl Rule {
             .subject
             .filter(|(name, _)| !self.kind.figures.contains(&name.as_str()));
         let subject = subject.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let data: Vec<_> = figures.chain(subject).collect();
         Implied {
             message: self.message.with(&grounds.figures),
-            data: Verbatim::of(&Members(&figures.chain(subject).collect::<Vec<_>>())),
+            data: Verbatim::object_of(data.iter().map(|(name, value)| (*name, value.raw()))),
             since: grounds.since,
             live: grounds.live,
             jobs,
