@@ -223,6 +223,7 @@ pub trait LogRows {
     fn prepare_months(&mut self, now: Timestamp) -> Result<()>;
     /// Forgets some of the entries of files that came before the month of `cut`. False: there are no more.
     fn forget_entries_before(&mut self, cut: Timestamp) -> Result<bool>;
+    /// Where it fails, some may stand: the unit must fail with it.
     fn insert_entries(&mut self, id: JobId, entries: &Entries) -> Result<()>;
     fn insert_rejects(&mut self, id: JobId, rejects: &[Reject]) -> Result<()>;
     /// In the order of the file, those after `after_line`.

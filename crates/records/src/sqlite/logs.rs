@@ -97,7 +97,7 @@ impl QueryId for Batch<'_> {
 
 impl QueryFragment<Sqlite> for Batch<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        // What fails takes the whole transaction with it; a row of its own need not be undone, so no page is copied for that.
+        // The unit fails with the statement. Without `OR FAIL` each page would be copied first, to undo the statement alone.
         out.push_sql(
             "INSERT OR FAIL INTO log_entries (job_id, line_no, occurred_at, level, level_original, message, service, attributes)
              VALUES (",
