@@ -13,7 +13,7 @@ mod show;
 mod table;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use self::flags::SettingFlags;
@@ -150,7 +150,7 @@ impl Backends {
         let data_dir = std::path::absolute(&data_dir_shown).unwrap_or_else(|_| PathBuf::from(&data_dir_shown));
         let within_data = |text: String| text.replace(DATA_FOLDER, &data_dir.to_string_lossy());
         Ok(Self {
-            database_url: within_data(values.text("EH_DATABASE_URL")?),
+            database_url: in_folder(&data_dir, within_data(values.text("EH_DATABASE_URL")?)),
             queue_url: values.text("EH_QUEUE_URL")?,
             queue_prefix: values.text("EH_QUEUE_PREFIX")?,
             blob_url: within_data(values.text("EH_BLOB_URL")?),
@@ -161,7 +161,7 @@ impl Backends {
     }
 
     pub(crate) fn database_is_embedded(&self) -> bool {
-        self.database_url.starts_with("sqlite:")
+        self.database_url.starts_with(SQLITE)
     }
 
     pub(crate) fn queue_is_embedded(&self) -> bool {
@@ -177,9 +177,10 @@ impl Backends {
         self.database_is_embedded() || self.queue_is_embedded() || self.blobs_are_embedded()
     }
 
-    /// Whether no other process can work with what is kept.
+    /// Whether no other process can work with what is kept: the queue locks the data folder, and nothing outside of it.
     pub(crate) fn are_of_one_process(&self) -> bool {
-        self.database_is_embedded() && self.queue_is_embedded()
+        let file = self.database_url.strip_prefix(SQLITE).map(Path::new);
+        self.queue_is_embedded() && file.is_some_and(|file| lies_in(&self.data_dir, file))
     }
 
     /// What the backends are, in words.
@@ -264,6 +265,21 @@ impl Process {
     }
 }
 
+const SQLITE: &str = "sqlite:";
+
+/// The address with its file in the folder, unless it says where that is.
+fn in_folder(folder: &Path, database_url: String) -> String {
+    match database_url.strip_prefix(SQLITE) {
+        Some(file) => format!("{SQLITE}{}", folder.join(file).display()),
+        None => database_url,
+    }
+}
+
+fn lies_in(folder: &Path, file: &Path) -> bool {
+    file.strip_prefix(folder)
+        .is_ok_and(|within| within.components().all(|component| component != Component::ParentDir))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,6 +301,32 @@ mod tests {
         }
         assert_eq!(decided("127.0.0.1:8000", Some(false)), Access::ThisComputer);
         assert_eq!(decided("0.0.0.0:8000", Some(false)), Access::AnyoneWhoReachesUs);
+    }
+
+    #[test]
+    fn only_what_lies_in_the_data_folder_belongs_to_one_process() {
+        let backends = |settings: &[(&str, &str)]| {
+            let environment = settings.iter().map(|(name, text)| (name.into(), text.into())).collect();
+            let sources = Sources {
+                environment,
+                ..Sources::default()
+            };
+            Backends::from_values(&gather(&sources).unwrap()).unwrap()
+        };
+        let at = |url| backends(&[("EH_DATA_DIR", "/d"), ("EH_DATABASE_URL", url)]);
+        for (written, opened, is_ours) in [
+            ("sqlite:<data>/event-horizon.db", "sqlite:/d/event-horizon.db", true),
+            ("sqlite:x.db", "sqlite:/d/x.db", true),
+            ("sqlite:/d/deep/x.db", "sqlite:/d/deep/x.db", true),
+            ("sqlite:/x.db", "sqlite:/x.db", false),
+            ("sqlite:/data/x.db", "sqlite:/data/x.db", false),
+            ("sqlite:../x.db", "sqlite:/d/../x.db", false),
+            ("postgres://localhost/x", "postgres://localhost/x", false),
+        ] {
+            let backends = at(written);
+            assert_eq!(backends.database_url, opened);
+            assert_eq!(backends.are_of_one_process(), is_ours, "{written}");
+        }
     }
 
     #[test]
