@@ -196,10 +196,10 @@ async fn until_told(bed: &Bed, user: &str, state: NotificationState) {
     eventually(&format!("{user}: {state}"), async || state_of(bed, user) == Some(state)).await;
 }
 
-/// Says for somebody else that it holds events of long ago.
-/// Next to nothing that was accepted is said to have been applied.
+/// Next to nothing was accepted before this.
 const HELD_BACK_TO: Timestamp = Timestamp::from_micros(1);
 
+/// Says for somebody else that it holds events of long ago.
 fn hold_back(bed: &Bed) {
     let note = |unit: &mut dyn records::Unit| unit.note_watermark("slow", HELD_BACK_TO);
     bed.records.run(Class::Background, note).unwrap();
