@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ use crate::harness::PATIENCE;
 const OWN_BROWSER: &str = "EH_TEST_BROWSER";
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const ADDRESS_LINE: &str = "DevTools listening on ";
+/// An answer may wait for something as long as anybody here does, and then say what there is instead.
+const ANSWER_MAX: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
 const ARGUMENTS: [&str; 8] = [
     "--headless=new",
     // Containers run tests as root, and their shared memory is small; all pages are our own.
@@ -129,7 +132,7 @@ impl Page {
         let call = json!({"id": self.calls, "method": method, "params": parameters});
         self.socket.send(Message::text(call.to_string())).await.unwrap();
         loop {
-            let message = tokio::time::timeout(PATIENCE, self.socket.next())
+            let message = tokio::time::timeout(ANSWER_MAX, self.socket.next())
                 .await
                 .expect("the browser answers");
             let Message::Text(text) = message.unwrap().unwrap() else {

@@ -56,10 +56,24 @@ fn secret_of(key: &str) -> &str {
 impl Guarded {
     /// As by hand: into the field that has the focus, and Enter.
     async fn sign_in(&mut self, key: &str) {
-        self.page.until("document.activeElement.id === 'api-key'").await;
+        self.page
+            .until("document.querySelector('dialog').open && document.activeElement.id === 'api-key'")
+            .await;
         self.page.value("document.activeElement.select()").await;
         self.page.call("Input.insertText", json!({"text": key})).await;
+        self.page
+            .until(&format!("document.activeElement.value === {key:?}"))
+            .await;
         self.page.press("Enter", 13, Some("\r")).await;
+    }
+
+    /// The first may be kept from closing the dialog; the second closes it, and it opens again when it hears of that.
+    async fn press_escape_twice(&mut self) {
+        let listen = "document.querySelector('dialog').addEventListener('close', () => { window.wasClosed = true; })";
+        self.page.value(listen).await;
+        self.page.press("Escape", 27, None).await;
+        self.page.press("Escape", 27, None).await;
+        self.page.until("window.wasClosed").await;
     }
 
     async fn is_refused(&mut self, key: &str, why: &str) {
@@ -125,8 +139,7 @@ async fn whoever_signs_in_sees_and_a_wrong_key_is_told_what_is_wrong() {
     guarded
         .is_refused(&wrong, &format!("The key {} opens nothing", id_of(&read)))
         .await;
-    guarded.page.press("Escape", 27, None).await;
-    guarded.page.press("Escape", 27, None).await;
+    guarded.press_escape_twice().await;
     guarded.sign_in(&read).await;
     guarded.is_in().await;
     guarded.post_view("/seen").await;
