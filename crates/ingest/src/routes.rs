@@ -20,6 +20,8 @@ mod system;
 mod tickets;
 pub(crate) mod watch_time;
 
+use std::sync::Arc;
+
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, web};
 use domain::time::Timestamp;
@@ -115,14 +117,25 @@ pub(crate) const PAGES: [&str; 5] = [
     "/demo/{file:.*}",
 ];
 
-/// Resources answer methods they do not have with 405 and those they have.
-pub(crate) fn refuse_other_methods(config: &mut web::ServiceConfig, paths: &Paths) {
-    for (path, item) in &paths.paths {
-        let allowed = allowed_methods(item);
-        let refuse = move || {
-            let allowed = HeaderValue::from_str(&allowed).unwrap_or_else(|_| HeaderValue::from_static("GET"));
-            std::future::ready(method_not_allowed(allowed))
+/// Each path, and the methods that are allowed there: all that servers need of the document, which is large.
+#[derive(Clone, Debug)]
+pub(crate) struct Methods(Arc<[(String, HeaderValue)]>);
+
+impl Methods {
+    pub(crate) fn of(paths: &Paths) -> Self {
+        let of_path = |(path, item): (&String, &PathItem)| {
+            let allowed = HeaderValue::from_str(&allowed_methods(item)).ok()?;
+            Some((path.clone(), allowed))
         };
+        Self(paths.paths.iter().filter_map(of_path).collect())
+    }
+}
+
+/// Resources answer methods they do not have with 405 and those they have.
+pub(crate) fn refuse_other_methods(config: &mut web::ServiceConfig, methods: &Methods) {
+    for (path, allowed) in methods.0.iter() {
+        let allowed = allowed.clone();
+        let refuse = move || std::future::ready(method_not_allowed(allowed.clone()));
         config.service(web::resource(path.as_str()).to(refuse));
     }
     for page in PAGES {

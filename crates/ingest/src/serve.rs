@@ -21,6 +21,7 @@ use crate::live::Hub;
 use crate::live::place::Places;
 use crate::observe::observe;
 use crate::readiness::{Parts, Readiness, Role};
+use crate::routes::Methods;
 use crate::state::{RULE_READERS_MAX, State};
 use crate::stopping::Stopping;
 use crate::storage::Storage;
@@ -63,8 +64,12 @@ pub async fn serve(door: Door, listener: TcpListener, stop: CancellationToken) -
         Storage::new(door.settings.data_dir.clone()),
         Arc::clone(&door.metrics),
     );
-    let (tasks, paths) = (Tasks::here(), crate::openapi().paths);
-    let gate = gate_of(&door.settings, &listener, &paths, &door.records, &tasks).await?;
+    let tasks = Tasks::here();
+    let (gate, methods) = {
+        let paths = crate::openapi().paths;
+        let gate = gate_of(&door.settings, &listener, &paths, &door.records, &tasks).await?;
+        (gate, Methods::of(&paths))
+    };
     let state = web::Data::new(state_of(door, &stopping, tasks.clone()));
     let stop_data = web::Data::new(stopping.clone());
     let server = HttpServer::new(move || {
@@ -73,7 +78,7 @@ pub async fn serve(door: Door, listener: TcpListener, stop: CancellationToken) -
             .configure(routes::configure)
             .split_for_parts();
         app.configure(routes::configure_pages)
-            .configure(|config| routes::refuse_other_methods(config, &paths))
+            .configure(|config| routes::refuse_other_methods(config, &methods))
             .default_service(web::to(routes::unknown_path))
             .app_data(state.clone())
             .app_data(service.clone())
@@ -121,7 +126,7 @@ pub async fn serve_probes(probes: Probes, listener: TcpListener, stop: Cancellat
             .into_utoipa_app()
             .configure(routes::configure_service)
             .split_for_parts();
-        app.configure(|config| routes::refuse_other_methods(config, &collected.paths))
+        app.configure(|config| routes::refuse_other_methods(config, &Methods::of(&collected.paths)))
             .default_service(web::to(routes::unknown_path))
             .app_data(service.clone())
             .app_data(gate.clone())
