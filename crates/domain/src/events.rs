@@ -80,7 +80,7 @@ pub(crate) fn present<'a>(object: &Object<'a>, name: &str) -> Option<Raw<'a>> {
 }
 
 /// The text of an id. A number is taken for one and keeps its digits.
-pub(crate) fn id_text(raw: Raw<'_>) -> Option<Cow<'_, str>> {
+pub fn id_text(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     if is_number(raw) {
         Some(Cow::Borrowed(raw.get()))
     } else {

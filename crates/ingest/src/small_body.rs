@@ -7,6 +7,7 @@ use std::str::FromStr;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
+use domain::events::id_text;
 use domain::ids::InvalidId;
 use domain::intake::body::{BodyError, InvalidJson, ItemError};
 use domain::json::{self, Malformed, Object, Raw};
@@ -180,15 +181,7 @@ impl<'a> Members<'a> {
 
 /// An id or a slug. A number is taken for one and keeps its digits.
 pub(crate) fn id<T: FromStr<Err = InvalidId>>(raw: Raw<'_>) -> Result<T, String> {
-    let is_number = raw
-        .get()
-        .starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    let text = if is_number {
-        Some(Cow::Borrowed(raw.get()))
-    } else {
-        json::text(raw)
-    };
-    let text = text.ok_or_else(|| "must be a string".to_owned())?;
+    let text = id_text(raw).ok_or_else(|| "must be a string".to_owned())?;
     text.parse().map_err(|invalid: InvalidId| invalid.to_string())
 }
 
