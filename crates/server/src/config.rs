@@ -305,15 +305,14 @@ mod tests {
 
     #[test]
     fn only_what_lies_in_the_data_folder_belongs_to_one_process() {
-        let backends = |settings: &[(&str, &str)]| {
-            let environment = settings.iter().map(|(name, text)| (name.into(), text.into())).collect();
+        let at = |url: &str| {
+            let environment = [("EH_DATA_DIR", "/d"), ("EH_DATABASE_URL", url)];
             let sources = Sources {
-                environment,
+                environment: environment.map(|(name, text)| (name.into(), text.into())).into(),
                 ..Sources::default()
             };
             Backends::from_values(&gather(&sources).unwrap()).unwrap()
         };
-        let at = |url| backends(&[("EH_DATA_DIR", "/d"), ("EH_DATABASE_URL", url)]);
         for (written, opened, is_ours) in [
             ("sqlite:<data>/event-horizon.db", "sqlite:/d/event-horizon.db", true),
             ("sqlite:x.db", "sqlite:/d/x.db", true),
